@@ -1,0 +1,1 @@
+//! REST API, VPC link, authorisation, stage and WAF.

@@ -1,0 +1,1 @@
+//! FERPA invariants as pure functions of an inventory.

@@ -1,0 +1,1 @@
+//! ECS, roles, functions, the load balancer, autoscaling and log groups.

@@ -1,0 +1,1 @@
+//! Aurora PostgreSQL, ElastiCache, Kinesis, Firehose, EFS and backups.

@@ -1,0 +1,312 @@
+//! A connection to an account: which one, over which endpoint, and every call that was made.
+
+use std::any::{Any, TypeId};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, SharedInterceptor};
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::error::{ApiError, Error, Result};
+
+/// Where the calls go.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A control plane inside this process.
+    Embedded(SharedHttpClient),
+    /// A server that speaks the AWS APIs: moto, LocalStack.
+    Endpoint(String),
+    /// AWS itself, with the standard credential chain.
+    Aws,
+}
+
+impl Target {
+    /// The target for a test: the endpoint in `FERPA_TEST_ENDPOINT` where that is set, so that a test can
+    /// be held against a server that this project did not write; else the embedded one.
+    pub fn for_tests(embedded: SharedHttpClient) -> Self {
+        match std::env::var("FERPA_TEST_ENDPOINT") {
+            Ok(url) if !url.is_empty() => Self::Endpoint(url),
+            _ => Self::Embedded(embedded),
+        }
+    }
+}
+
+/// A connection to one account and region. Cheap to clone.
+#[derive(Clone)]
+pub struct Aws {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    sdk: SdkConfig,
+    target: Target,
+    account_id: String,
+    caller_arn: String,
+    region: String,
+    clients: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+    calls: Arc<CallLog>,
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aws")
+            .field("account_id", &self.inner.account_id)
+            .field("region", &self.inner.region)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Aws {
+    /// Connects, and asks who we are.
+    ///
+    /// The embedded target and endpoints get placeholder credentials where the environment has none;
+    /// `region` of `None` means the one that the environment or the profile sets.
+    ///
+    /// # Errors
+    /// When there is no region, no credentials, or the account cannot be asked for.
+    pub async fn connect(target: Target, region: Option<&str>) -> Result<Self> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            // Throttling slows the whole client down instead of failing single calls.
+            .retry_config(RetryConfig::adaptive().with_max_attempts(10))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(5))
+                    .operation_attempt_timeout(Duration::from_secs(60))
+                    .build(),
+            );
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region.to_owned()));
+        }
+        loader = match &target {
+            Target::Embedded(client) => {
+                loader.http_client(client.clone()).credentials_provider(placeholder_credentials())
+            }
+            Target::Endpoint(url) => {
+                let loader = loader.endpoint_url(url);
+                match std::env::var_os("AWS_ACCESS_KEY_ID") {
+                    Some(_) => loader,
+                    None => loader.credentials_provider(placeholder_credentials()),
+                }
+            }
+            Target::Aws => loader,
+        };
+        let sdk = loader.load().await;
+        let Some(region) = sdk.region().map(ToString::to_string) else {
+            return Err(Error::invalid("region", "none is set; pass --region or set AWS_REGION"));
+        };
+        let provider = sdk.credentials_provider();
+        let credentials = match &provider {
+            Some(provider) => provider.provide_credentials().await.map_err(|why| why.to_string()),
+            None => Err("no provider is configured".to_owned()),
+        };
+        if let Err(why) = credentials {
+            return Err(Error::invalid("AWS credentials", why));
+        }
+        let calls = Arc::new(CallLog::default());
+        let sts = aws_sdk_sts::Client::from_conf(
+            aws_sdk_sts::config::Builder::from(&sdk)
+                .interceptor(SharedInterceptor::new(Recorder(calls.clone())))
+                .build(),
+        );
+        let who = sts
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| ApiError::from_sdk("sts:GetCallerIdentity", error))?;
+        let account_id = who
+            .account
+            .ok_or_else(|| Error::incomplete("sts:GetCallerIdentity", "an account"))?;
+        let caller_arn = who.arn.unwrap_or_default();
+        Ok(Self {
+            inner: Arc::new(Inner {
+                sdk,
+                target,
+                account_id,
+                caller_arn,
+                region,
+                clients: Mutex::default(),
+                calls,
+            }),
+        })
+    }
+
+    /// The account's twelve digits.
+    pub fn account_id(&self) -> &str {
+        &self.inner.account_id
+    }
+
+    /// Who we are to AWS.
+    pub fn caller_arn(&self) -> &str {
+        &self.inner.caller_arn
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        &self.inner.region
+    }
+
+    /// The partition of the region: `aws`, `aws-us-gov` or `aws-cn`.
+    pub fn partition(&self) -> &'static str {
+        partition(&self.inner.region)
+    }
+
+    /// Where the calls go.
+    pub fn target(&self) -> &Target {
+        &self.inner.target
+    }
+
+    /// Whether this is AWS itself, and not something that imitates it.
+    pub fn is_real(&self) -> bool {
+        matches!(self.inner.target, Target::Aws)
+    }
+
+    /// An ARN in this account and region: `arn("kinesis", "stream/x")`.
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        let (region, account) = (self.region(), self.account_id());
+        format!("arn:{}:{service}:{region}:{account}:{resource}", self.partition())
+    }
+
+    /// How long AWS may take to show something that it has created. Imitations show it at once.
+    pub fn consistency_window(&self) -> Duration {
+        if self.is_real() { Duration::from_secs(60) } else { Duration::ZERO }
+    }
+
+    /// The client of a service, made once. Use the [`client!`](crate::client) macro.
+    pub fn client_of<C: Clone + Send + Sync + 'static>(
+        &self,
+        make: impl FnOnce(&SdkConfig, SharedInterceptor) -> C,
+    ) -> C {
+        let mut clients = self.inner.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = clients.entry(TypeId::of::<C>()).or_insert_with(|| {
+            let recorder = SharedInterceptor::new(Recorder(self.inner.calls.clone()));
+            Box::new(make(&self.inner.sdk, recorder))
+        });
+        entry.downcast_ref::<C>().expect("the map is keyed by the client's type").clone()
+    }
+
+    /// Awaits an SDK call and names it in the error. `action` is the IAM action, `ec2:CreateVpc`.
+    ///
+    /// # Errors
+    /// What AWS answered.
+    pub async fn call<T, E>(
+        &self,
+        action: &str,
+        call: impl Future<Output = std::result::Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let result = call.await;
+        match &result {
+            Ok(_) => tracing::trace!(action, "ok"),
+            Err(_) => tracing::debug!(action, "failed"),
+        }
+        result.map_err(|error| Error::Api(ApiError::from_sdk(action, error)))
+    }
+
+    /// As [`call`](Self::call), where "not found" is an answer and not an error.
+    ///
+    /// # Errors
+    /// What AWS answered, other than "not found".
+    pub async fn find<T, E>(
+        &self,
+        action: &str,
+        call: impl Future<Output = std::result::Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<Option<T>>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        match self.call(action, call).await {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::Api(error)) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How often each operation was called (retries included), by `Service.Operation`.
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        self.inner.calls.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The partition that a region lies in.
+pub fn partition(region: &str) -> &'static str {
+    match region {
+        r if r.starts_with("us-gov-") => "aws-us-gov",
+        r if r.starts_with("cn-") => "aws-cn",
+        _ => "aws",
+    }
+}
+
+/// The client of an AWS service for a connection: `client!(aws, aws_sdk_ec2)`. Made once per
+/// connection; its calls are counted.
+#[macro_export]
+macro_rules! client {
+    ($aws:expr, $sdk:ident) => {
+        $aws.client_of(|config, recorder| {
+            $sdk::Client::from_conf(
+                $sdk::config::Builder::from(config).interceptor(recorder).build(),
+            )
+        })
+    };
+}
+
+fn placeholder_credentials() -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "placeholder"))
+}
+
+#[derive(Debug, Default)]
+struct CallLog {
+    counts: Mutex<BTreeMap<String, u64>>,
+}
+
+#[derive(Debug)]
+struct Recorder(Arc<CallLog>);
+
+#[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
+impl Intercept for Recorder {
+    fn name(&self) -> &'static str {
+        "ferpa-stack call log"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> std::result::Result<(), BoxError> {
+        if let Some(operation) = config.load::<Metadata>() {
+            let name = format!("{}.{}", operation.service(), operation.name());
+            let mut counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            *counts.entry(name).or_default() += 1;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_follow_the_region() {
+        assert_eq!(partition("us-east-1"), "aws");
+        assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
+        assert_eq!(partition("cn-north-1"), "aws-cn");
+    }
+}

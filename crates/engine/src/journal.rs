@@ -1,0 +1,245 @@
+//! The intent journal: what was about to be created, written before the call.
+//!
+//! AWS may take seconds to show a resource that it has created. A process that is killed in those
+//! seconds and started again would not see it, and would make it twice. The journal bridges
+//! exactly that: it holds the client token of each create call (the same token again means the same
+//! resource) and the id once it is known. It holds no attribute and no secret, and deleting it loses
+//! nothing once AWS shows what there is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::inventory::Inventory;
+use crate::stack::LogicalId;
+
+/// How long an entry can matter. AWS shows a resource within a minute or so, and keeps client tokens
+/// for longer.
+const RELEVANT: SignedDuration = SignedDuration::from_mins(10);
+
+/// The journal of one stack in one account and region.
+#[derive(Debug, Default)]
+pub struct Journal {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    file: Option<(PathBuf, File)>,
+    intents: BTreeMap<LogicalId, Intent>,
+}
+
+/// A create call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The resource.
+    pub resource: LogicalId,
+    /// Its kind.
+    pub kind: String,
+    /// The client token of the call.
+    pub token: String,
+    /// When.
+    pub at: Timestamp,
+    /// What AWS called it; `None` until it answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// It has been deleted since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+}
+
+impl Journal {
+    /// A journal in memory, for tests and for use as a library.
+    pub fn in_memory() -> Self {
+        Self::default()
+    }
+
+    /// Opens the journal at `path`, or starts one. A torn last line (the process was killed while
+    /// writing it) is dropped: its call was not made yet.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        let mut intents = BTreeMap::new();
+        match File::open(path) {
+            Ok(file) => {
+                let now = Timestamp::now();
+                for line in BufReader::new(file).lines() {
+                    let Ok(intent) = serde_json::from_str::<Intent>(&line?) else { continue };
+                    if now.duration_since(intent.at) <= RELEVANT {
+                        intents.insert(intent.resource.clone(), intent);
+                    } else {
+                        intents.remove(&intent.resource);
+                    }
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        // Start each run with what still matters; a rename is atomic, so a kill here loses nothing.
+        let fresh = path.with_extension("new");
+        let mut file = File::create(&fresh)?;
+        for intent in intents.values() {
+            write_line(&mut file, intent)?;
+        }
+        file.sync_data()?;
+        std::fs::rename(&fresh, path)?;
+        let file = OpenOptions::new().append(true).open(path)?;
+        Ok(Self { state: Mutex::new(State { file: Some((path.to_owned(), file)), intents }) })
+    }
+
+    /// Announces a create call, before it is made. Returns the client token to use: that of an
+    /// unanswered call for the same resource, if there is one, so that AWS gives the same
+    /// resource again. The flag says whether there was one.
+    ///
+    /// # Errors
+    /// When the journal cannot be written; the call must not be made then.
+    pub fn intend(&self, resource: &LogicalId, kind: &str) -> io::Result<(String, bool)> {
+        let mut state = self.lock();
+        let unanswered = state
+            .intents
+            .get(resource)
+            .filter(|intent| intent.kind == kind && intent.id.is_none() && !intent.deleted);
+        let resumed = unanswered.is_some();
+        let token = unanswered
+            .map_or_else(|| uuid::Uuid::new_v4().to_string(), |intent| intent.token.clone());
+        let intent = Intent {
+            resource: resource.clone(),
+            kind: kind.to_owned(),
+            token: token.clone(),
+            at: Timestamp::now(),
+            id: None,
+            deleted: false,
+        };
+        state.record(intent)?;
+        Ok((token, resumed))
+    }
+
+    /// Notes what AWS called the resource.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn created(&self, resource: &LogicalId, id: &str) -> io::Result<()> {
+        let mut state = self.lock();
+        match state.intents.get(resource).cloned() {
+            Some(intent) => state.record(Intent { id: Some(id.to_owned()), ..intent }),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes that AWS refused the call: there is nothing to wait for.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn refused(&self, resource: &LogicalId) -> io::Result<()> {
+        self.forget(|intent| &intent.resource == resource)
+    }
+
+    /// Notes that a resource is gone.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn deleted(&self, id: &str) -> io::Result<()> {
+        self.forget(|intent| intent.id.as_deref() == Some(id))
+    }
+
+    /// The kinds of which something was created within the last minutes that the inventory does not
+    /// show.
+    pub fn hidden(&self, inventory: &Inventory) -> BTreeSet<String> {
+        let now = Timestamp::now();
+        let state = self.lock();
+        let live = |intent: &&Intent| {
+            !intent.deleted && now.duration_since(intent.at) <= RELEVANT
+        };
+        state
+            .intents
+            .values()
+            .filter(live)
+            .filter(|intent| {
+                let shown = inventory.of_kind(&intent.kind);
+                match &intent.id {
+                    Some(id) => !shown.iter().any(|live| live.is_called(id)),
+                    None => !shown.iter().any(|live| {
+                        live.tags.get(crate::stack::RESOURCE_TAG).map(String::as_str)
+                            == Some(intent.resource.as_str())
+                    }),
+                }
+            })
+            .map(|intent| intent.kind.clone())
+            .collect()
+    }
+
+    fn forget(&self, which: impl Fn(&Intent) -> bool) -> io::Result<()> {
+        let mut state = self.lock();
+        let gone: Vec<Intent> = state.intents.values().filter(|i| which(i)).cloned().collect();
+        for intent in gone {
+            state.record(Intent { deleted: true, ..intent })?;
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn record(&mut self, intent: Intent) -> io::Result<()> {
+        if let Some((path, file)) = &mut self.file {
+            write_line(file, &intent)
+                .and_then(|()| file.sync_data())
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        }
+        self.intents.insert(intent.resource.clone(), intent);
+        Ok(())
+    }
+}
+
+/// One write call a line, so that a line is there whole or torn, never mixed with another.
+fn write_line(file: &mut File, intent: &Intent) -> io::Result<()> {
+    let mut line = serde_json::to_vec(intent)?;
+    line.push(b'\n');
+    file.write_all(&line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unanswered_call_keeps_its_token_over_a_kill() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let vpc = LogicalId::new("network/vpc");
+        let (token, resumed) = Journal::open(&path).unwrap().intend(&vpc, "ec2.vpc").unwrap();
+        assert!(!resumed);
+        // Killed while writing the next line.
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"resou").unwrap();
+
+        let journal = Journal::open(&path).unwrap();
+        assert_eq!(journal.intend(&vpc, "ec2.vpc").unwrap(), (token.clone(), true));
+        journal.created(&vpc, "vpc-1").unwrap();
+        let (next, resumed) = journal.intend(&vpc, "ec2.vpc").unwrap();
+        assert!(!resumed && next != token, "an answered call is over");
+    }
+
+    #[test]
+    fn what_aws_does_not_show_yet_is_hidden_until_deleted() {
+        let journal = Journal::in_memory();
+        let vpc = LogicalId::new("network/vpc");
+        journal.intend(&vpc, "ec2.vpc").unwrap();
+        journal.created(&vpc, "vpc-1").unwrap();
+        let inventory = Inventory::empty("123456789012", "us-east-1");
+        assert!(journal.hidden(&inventory).contains("ec2.vpc"));
+        journal.deleted("vpc-1").unwrap();
+        assert!(journal.hidden(&inventory).is_empty());
+    }
+}

@@ -1,0 +1,671 @@
+//! The plan: what leads from the inventory to the desired graph. A pure function.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use petgraph::algo::toposort;
+use petgraph::graph::DiGraph;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::diff::{self, FieldChange};
+use crate::error::ApiError;
+use crate::inventory::{Inventory, Owned};
+use crate::kind::{Changes, Identity, Kind, Live, REVIVE, Replacement, Status};
+use crate::reference::{Placeholder, placeholders, substitute};
+use crate::stack::{LogicalId, Node, STACK_TAG, Stack, StackName};
+
+/// The version of a saved plan's schema.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What the operator has agreed to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Resources that hold data may be replaced and deleted.
+    pub allow_data_loss: bool,
+}
+
+/// What is to be done, resource by resource.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`SCHEMA_VERSION`] when it was made.
+    pub schema_version: u32,
+    /// The stack.
+    pub stack: StackName,
+    /// The account's twelve digits.
+    pub account_id: String,
+    /// The region.
+    pub region: String,
+    /// What is to be done, sorted by logical id. Resources that are as they should be are not listed.
+    pub actions: Vec<Action>,
+    /// What stays although the stack does not want it any more.
+    pub kept: Vec<Kept>,
+    /// Why this plan must not be carried out. Empty for a good plan.
+    pub problems: Vec<Problem>,
+    /// How many resources are as they should be.
+    pub unchanged: usize,
+}
+
+/// What is to be done with one resource.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Action {
+    /// Its name within the stack.
+    pub resource: LogicalId,
+    /// Its kind.
+    pub kind: String,
+    /// What AWS calls it, where it exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_id: Option<String>,
+    /// What is to be done.
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Change {
+    /// Make it. `spec` may hold placeholders for what is known only later.
+    Create {
+        /// Its attributes.
+        spec: Value,
+        /// Its tags.
+        tags: BTreeMap<String, String>,
+    },
+    /// Change it in place.
+    Update {
+        /// The fields.
+        changes: Changes,
+    },
+    /// Make another one in its place.
+    Replace {
+        /// The fields that differ.
+        changes: Changes,
+        /// Those of them that AWS cannot change in place; or, for a resource that failed, its status.
+        because: Vec<String>,
+    },
+    /// Remove it.
+    Delete {
+        /// Why.
+        why: String,
+    },
+    /// It is as it should be, but not ready yet: an earlier run stopped before it was.
+    Wait {
+        /// AWS's status word.
+        status: String,
+    },
+}
+
+/// Something that the stack owns, does not want, and still leaves alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its name within the stack.
+    pub resource: LogicalId,
+    /// Its kind.
+    pub kind: String,
+    /// What AWS calls it.
+    pub live_id: String,
+    /// Why it stays.
+    pub why: String,
+}
+
+/// Why a plan must not be carried out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "problem", rename_all = "snake_case")]
+pub enum Problem {
+    /// A logical id was declared twice.
+    #[error("{resource} is declared twice")]
+    Duplicate {
+        /// The logical id.
+        resource: LogicalId,
+    },
+    /// A reference leads nowhere.
+    #[error("{resource} refers to {missing}, which nothing declares")]
+    Dangling {
+        /// Who refers.
+        resource: LogicalId,
+        /// To what.
+        missing: LogicalId,
+    },
+    /// Resources need each other to exist first.
+    #[error("{resource} needs itself to exist first")]
+    Cycle {
+        /// One resource of the cycle.
+        resource: LogicalId,
+    },
+    /// A call failed that had to be answered to know what exists.
+    #[error("cannot tell which {kind} exist: {error}")]
+    Unreadable {
+        /// The kind.
+        kind: String,
+        /// The call and its error.
+        error: ApiError,
+    },
+    /// An attribute could not be read.
+    #[error("cannot tell whether {field} of {resource} is right: {error}")]
+    UnreadableField {
+        /// The resource.
+        resource: LogicalId,
+        /// The field.
+        field: String,
+        /// The call and its error.
+        error: ApiError,
+    },
+    /// The name belongs to somebody else.
+    #[error("{resource} cannot be called {name}: a {kind} of that name exists ({live_id}) and does not belong to this stack")]
+    Conflict {
+        /// The resource.
+        resource: LogicalId,
+        /// Its kind.
+        kind: String,
+        /// The name.
+        name: String,
+        /// The stranger.
+        live_id: String,
+    },
+    /// Data would be lost.
+    #[error("{resource} ({live_id}) holds data and would be {how}: {why}")]
+    DataLoss {
+        /// The resource.
+        resource: LogicalId,
+        /// What AWS calls it.
+        live_id: String,
+        /// `replaced` or `deleted`.
+        how: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Plan {
+    /// Whether there is nothing to do and nothing wrong.
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty() && self.problems.is_empty()
+    }
+
+    /// What is to be done with a resource.
+    pub fn action(&self, resource: &LogicalId) -> Option<&Action> {
+        self.actions.iter().find(|action| &action.resource == resource)
+    }
+
+    /// How this plan differs from an earlier one for the same stack: a line for each resource whose
+    /// action is not the same. Empty when carrying out this plan is carrying out that one.
+    pub fn differences(&self, earlier: &Self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if (&self.account_id, &self.region) != (&earlier.account_id, &earlier.region) {
+            lines.push(format!(
+                "the plan was made for account {} in {}, this is account {} in {}",
+                earlier.account_id, earlier.region, self.account_id, self.region
+            ));
+        }
+        if self.stack != earlier.stack {
+            lines.push(format!("the plan was made for stack {}, this is {}", earlier.stack, self.stack));
+        }
+        let key = |action: &Action| (action.resource.clone(), action.live_id.clone());
+        let now: BTreeMap<_, _> = self.actions.iter().map(|a| (key(a), a)).collect();
+        let then: BTreeMap<_, _> = earlier.actions.iter().map(|a| (key(a), a)).collect();
+        for key in now.keys().chain(then.keys().filter(|key| !now.contains_key(*key))) {
+            let resource = &key.0;
+            match (then.get(key), now.get(key)) {
+                (Some(old), Some(new)) if old.change != new.change => {
+                    let (old, new) = (&old.change, &new.change);
+                    let detail = changed_fields(old, new);
+                    lines.push(format!("{resource}: was to {old}, now would {new}{detail}"));
+                }
+                (Some(old), None) => lines.push(format!("{resource}: was to {}, now is not", old.change)),
+                (None, Some(new)) => lines.push(format!("{resource}: was not in the plan, now would {}", new.change)),
+                _ => {}
+            }
+        }
+        lines
+    }
+}
+
+fn changed_fields(old: &Change, new: &Change) -> String {
+    let paths = |change: &Change| -> BTreeMap<String, String> {
+        match change {
+            Change::Update { changes } | Change::Replace { changes, .. } => changes
+                .0
+                .iter()
+                .map(|c| (c.path.clone(), format!("{} to {}", c.old, c.new)))
+                .collect(),
+            Change::Create { spec, .. } => spec
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(key, value)| (key.clone(), value.to_string()))
+                .collect(),
+            _ => BTreeMap::new(),
+        }
+    };
+    let (old, new) = (paths(old), paths(new));
+    let differing: Vec<&str> = old
+        .keys()
+        .chain(new.keys().filter(|key| !old.contains_key(*key)))
+        .filter(|key| old.get(*key) != new.get(*key))
+        .map(String::as_str)
+        .collect();
+    if differing.is_empty() { String::new() } else { format!(" ({})", differing.join(", ")) }
+}
+
+/// The verb: `create`, `update`…
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create { .. } => "create",
+            Self::Update { .. } => "update",
+            Self::Replace { .. } => "replace",
+            Self::Delete { .. } => "delete",
+            Self::Wait { .. } => "wait",
+        })
+    }
+}
+
+/// Which live resource each node is, and which live resources the stack owns beside those.
+pub(crate) struct Matched<'a> {
+    pub(crate) of: BTreeMap<LogicalId, &'a Live>,
+    pub(crate) others: Vec<Owned<'a>>,
+    /// Nodes in an order in which everything needed for creation comes first.
+    pub(crate) order: Vec<&'a Node>,
+}
+
+/// What leads from `inventory` to `stack`. `kinds` are all kinds that the stack has, or ever had.
+pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Options) -> Plan {
+    let mut plan = Plan {
+        schema_version: SCHEMA_VERSION,
+        stack: stack.name().clone(),
+        account_id: inventory.account_id.clone(),
+        region: inventory.region.clone(),
+        actions: Vec::new(),
+        kept: Vec::new(),
+        problems: faults(stack),
+        unchanged: 0,
+    };
+    plan.problems.extend(unreadable(inventory, kinds));
+    let Some(order) = creation_order(stack) else {
+        plan.problems.extend(cycle(stack));
+        return plan;
+    };
+    let matched = match_live(stack, order, inventory, kinds);
+
+    // Pass one: what must be replaced, in creation order, because a replacement makes references
+    // to it unknown, and an immutable field that is unknown forces a replacement in turn.
+    let mut unknown: BTreeSet<LogicalId> = BTreeSet::new();
+    let mut replaced: BTreeMap<LogicalId, Vec<String>> = BTreeMap::new();
+    for node in &matched.order {
+        let Some(live) = matched.of.get(&node.id) else {
+            unknown.insert(node.id.clone());
+            continue;
+        };
+        let desired = resolve(&node.spec, &matched.of, &unknown);
+        let because: Vec<String> = match &live.status {
+            Status::Failed(why) => vec![format!("status: {why}")],
+            _ => diff::attributes(&node.kind, &live.spec, &desired)
+                .into_iter()
+                .filter(|change| node.kind.traits.immutable.contains(&change.field()))
+                .map(|change| change.path)
+                .collect(),
+        };
+        if !because.is_empty() {
+            unknown.insert(node.id.clone());
+            replaced.insert(node.id.clone(), because);
+        }
+    }
+
+    // Pass two: all fields.
+    for node in &matched.order {
+        let desired = resolve(&node.spec, &matched.of, &unknown);
+        let action = |live: Option<&Live>, change| Action {
+            resource: node.id.clone(),
+            kind: node.kind.name().into(),
+            live_id: live.map(|live| live.id.clone()),
+            change,
+        };
+        let Some(live) = matched.of.get(&node.id).copied() else {
+            plan.problems.extend(conflict(node, &desired, inventory, &stack.name().to_string()));
+            let tags = if node.kind.traits.identity == Identity::Tags { node.tags.clone() } else { BTreeMap::new() };
+            plan.actions.push(action(None, Change::Create { spec: desired, tags }));
+            continue;
+        };
+        let changes = differences(node, live, &desired);
+        for (field, error) in &live.unreadable {
+            plan.problems.push(Problem::UnreadableField {
+                resource: node.id.clone(),
+                field: field.clone(),
+                error: error.clone(),
+            });
+        }
+        if let Some(because) = replaced.remove(&node.id) {
+            if node.kind.traits.protected && !options.allow_data_loss {
+                plan.problems.push(Problem::DataLoss {
+                    resource: node.id.clone(),
+                    live_id: live.id.clone(),
+                    how: "replaced".into(),
+                    why: format!("{} cannot change in place", because.join(", ")),
+                });
+            }
+            plan.actions.push(action(Some(live), Change::Replace { changes: Changes(changes), because }));
+        } else if !changes.is_empty() {
+            plan.actions.push(action(Some(live), Change::Update { changes: Changes(changes) }));
+        } else if let Status::Pending(status) = &live.status {
+            plan.actions.push(action(Some(live), Change::Wait { status: status.clone() }));
+        } else {
+            plan.unchanged += 1;
+        }
+    }
+
+    for owned in &matched.others {
+        let resource = owned.id.clone().unwrap_or_else(|| {
+            LogicalId::new(format!("{}/{}", owned.kind.name(), owned.live.id))
+        });
+        let superseded = owned.id.as_ref().is_some_and(|id| matched.of.contains_key(id));
+        let why = if superseded { "superseded" } else { "no longer declared" };
+        if owned.kind.traits.protected && !options.allow_data_loss {
+            plan.problems.push(Problem::DataLoss {
+                resource,
+                live_id: owned.live.id.clone(),
+                how: "deleted".into(),
+                why: why.into(),
+            });
+        } else {
+            plan.actions.push(delete(resource, owned, why));
+        }
+    }
+    plan.actions.sort_by(|a, b| (&a.resource, &a.live_id).cmp(&(&b.resource, &b.live_id)));
+    plan
+}
+
+/// What leads to nothing: the removal of all that the stack owns. What holds data stays without the
+/// operator's word, and so does what that rests on.
+pub fn destroy(name: &StackName, inventory: &Inventory, kinds: &[Kind], options: Options) -> Plan {
+    let mut plan = Plan {
+        schema_version: SCHEMA_VERSION,
+        stack: name.clone(),
+        account_id: inventory.account_id.clone(),
+        region: inventory.region.clone(),
+        actions: Vec::new(),
+        kept: Vec::new(),
+        problems: unreadable(inventory, kinds).collect(),
+        unchanged: 0,
+    };
+    let owned: Vec<Owned<'_>> = inventory
+        .owned(kinds, name)
+        .into_iter()
+        .filter(|one| one.live.status != Status::Deleting || !one.kind.traits.revivable)
+        .collect();
+
+    // What holds data, and transitively what it refers to.
+    let mut why_kept: BTreeMap<usize, String> = BTreeMap::new();
+    if !options.allow_data_loss {
+        let lookup = Names::new(owned.iter().map(|one| one.live));
+        let mut next: Vec<usize> = (0..owned.len())
+            .filter(|&at| owned[at].kind.traits.protected)
+            .inspect(|&at| {
+                why_kept.insert(at, "it holds data".into());
+            })
+            .collect();
+        while let Some(at) = next.pop() {
+            for used in lookup.mentioned(&owned[at].live.spec) {
+                if used != at && !why_kept.contains_key(&used) {
+                    why_kept.insert(used, format!("{} rests on it", label(&owned[at])));
+                    next.push(used);
+                }
+            }
+        }
+    }
+    for (at, one) in owned.iter().enumerate() {
+        match why_kept.get(&at) {
+            Some(why) => plan.kept.push(Kept {
+                resource: label(one),
+                kind: one.kind.name().into(),
+                live_id: one.live.id.clone(),
+                why: why.clone(),
+            }),
+            None => plan.actions.push(delete(label(one), one, "the stack is destroyed")),
+        }
+    }
+    plan.actions.sort_by(|a, b| (&a.resource, &a.live_id).cmp(&(&b.resource, &b.live_id)));
+    plan.kept.sort_by(|a, b| a.resource.cmp(&b.resource));
+    plan
+}
+
+fn label(owned: &Owned<'_>) -> LogicalId {
+    owned
+        .id
+        .clone()
+        .unwrap_or_else(|| LogicalId::new(format!("{}/{}", owned.kind.name(), owned.live.id)))
+}
+
+fn delete(resource: LogicalId, owned: &Owned<'_>, why: &str) -> Action {
+    Action {
+        resource,
+        kind: owned.kind.name().into(),
+        live_id: Some(owned.live.id.clone()),
+        change: Change::Delete { why: why.into() },
+    }
+}
+
+/// All that differs between a node and its live resource: revival, attributes, tags.
+fn differences(node: &Node, live: &Live, desired: &Value) -> Vec<FieldChange> {
+    let mut changes = Vec::new();
+    if live.status == Status::Deleting && node.kind.traits.revivable {
+        changes.push(FieldChange { path: REVIVE.into(), old: true.into(), new: false.into() });
+    }
+    changes.extend(
+        diff::attributes(&node.kind, &live.spec, desired)
+            .into_iter()
+            .filter(|change| !live.unreadable.contains_key(change.field())),
+    );
+    if node.kind.traits.identity == Identity::Tags {
+        changes.extend(diff::tags(&live.tags, &node.tags));
+    }
+    changes
+}
+
+/// `spec` with the outputs of live resources in it. References to resources in `unknown` stay.
+pub(crate) fn resolve(
+    spec: &Value,
+    live: &BTreeMap<LogicalId, &Live>,
+    unknown: &BTreeSet<LogicalId>,
+) -> Value {
+    substitute(spec, &mut |placeholder: &Placeholder| {
+        if unknown.contains(&placeholder.id) {
+            return None;
+        }
+        live.get(&placeholder.id)?.output(&placeholder.output).map(str::to_owned)
+    })
+}
+
+fn faults(stack: &Stack) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = stack
+        .duplicates()
+        .iter()
+        .map(|resource| Problem::Duplicate { resource: resource.clone() })
+        .collect();
+    for node in stack.nodes() {
+        let missing: BTreeSet<LogicalId> = placeholders(&node.spec)
+            .into_iter()
+            .chain(node.after.iter().cloned())
+            .map(|placeholder| placeholder.id)
+            .filter(|id| stack.node(id).is_none())
+            .collect();
+        problems.extend(
+            missing
+                .into_iter()
+                .map(|missing| Problem::Dangling { resource: node.id.clone(), missing }),
+        );
+    }
+    problems
+}
+
+fn unreadable(inventory: &Inventory, kinds: &[Kind]) -> impl Iterator<Item = Problem> {
+    kinds.iter().flat_map(|kind| {
+        let errors = inventory.errors.get(kind.name()).map_or(&[][..], Vec::as_slice);
+        errors
+            .iter()
+            .map(|error| Problem::Unreadable { kind: kind.name().into(), error: error.clone() })
+    }).collect::<Vec<_>>().into_iter()
+}
+
+/// The nodes with what each needs first before it; `None` if that is impossible.
+fn creation_order(stack: &Stack) -> Option<Vec<&Node>> {
+    let (graph, nodes) = creation_graph(stack);
+    let order = toposort(&graph, None).ok()?;
+    Some(order.into_iter().map(|index| nodes[index.index()]).collect())
+}
+
+fn cycle(stack: &Stack) -> Option<Problem> {
+    let (graph, nodes) = creation_graph(stack);
+    let at = toposort(&graph, None).err()?.node_id();
+    Some(Problem::Cycle { resource: nodes[at.index()].id.clone() })
+}
+
+fn creation_graph(stack: &Stack) -> (DiGraph<(), ()>, Vec<&Node>) {
+    let nodes: Vec<&Node> = stack.nodes().collect();
+    let mut graph = DiGraph::new();
+    let index: BTreeMap<&LogicalId, _> =
+        nodes.iter().map(|node| (&node.id, graph.add_node(()))).collect();
+    for node in &nodes {
+        for need in node.create_needs() {
+            if let Some(first) = index.get(&need.id) {
+                graph.update_edge(*first, index[&node.id], ());
+            }
+        }
+    }
+    (graph, nodes)
+}
+
+pub(crate) fn matched<'a>(stack: &'a Stack, inventory: &'a Inventory, kinds: &'a [Kind]) -> Option<Matched<'a>> {
+    Some(match_live(stack, creation_order(stack)?, inventory, kinds))
+}
+
+fn match_live<'a>(
+    stack: &'a Stack,
+    order: Vec<&'a Node>,
+    inventory: &'a Inventory,
+    kinds: &'a [Kind],
+) -> Matched<'a> {
+    let mut others = inventory.owned(kinds, stack.name());
+    let mut by_id: BTreeMap<LogicalId, Vec<&'a Live>> = BTreeMap::new();
+    for owned in &others {
+        if let Some(id) = &owned.id
+            && stack.node(id).is_some_and(|node| node.kind.name() == owned.kind.name())
+        {
+            by_id.entry(id.clone()).or_default().push(owned.live);
+        }
+    }
+    let mut of: BTreeMap<LogicalId, &'a Live> = BTreeMap::new();
+    for node in &order {
+        let desired = resolve(&node.spec, &of, &BTreeSet::new());
+        let found = match node.kind.traits.identity {
+            Identity::Tags => by_id
+                .get(&node.id)
+                .into_iter()
+                .flatten()
+                .filter(|live| live.status != Status::Deleting || node.kind.traits.revivable)
+                .min_by_key(|live| fitness(node, live, &desired))
+                .copied(),
+            Identity::Parent { key, .. } => {
+                inventory.of_kind(node.kind.name()).iter().find(|live| {
+                    live.status != Status::Deleting
+                        && key.iter().all(|field| live.spec.get(*field) == desired.get(*field))
+                })
+            }
+            Identity::Setting => inventory.of_kind(node.kind.name()).first(),
+        };
+        if let Some(live) = found {
+            of.insert(node.id.clone(), live);
+        }
+    }
+    let taken: BTreeSet<(&str, &str)> = order
+        .iter()
+        .filter_map(|node| of.get(&node.id).map(|live| (node.kind.name(), live.id.as_str())))
+        .collect();
+    others.retain(|owned| {
+        !taken.contains(&(owned.kind.name(), owned.live.id.as_str()))
+            && !(owned.kind.traits.revivable && owned.live.status == Status::Deleting)
+    });
+    Matched { of, others, order }
+}
+
+/// Which of several live resources with the same logical id is the one: it is there to stay, it needs
+/// no replacement, it needs the fewest changes; the id decides what is left.
+fn fitness<'a>(node: &Node, live: &'a Live, desired: &Value) -> (bool, bool, usize, usize, &'a str) {
+    let changes = diff::attributes(&node.kind, &live.spec, desired);
+    let immutable = changes
+        .iter()
+        .filter(|change| node.kind.traits.immutable.contains(&change.field()))
+        .count();
+    let deleting = live.status == Status::Deleting;
+    let failed = matches!(live.status, Status::Failed(_));
+    (deleting, failed, immutable, changes.len(), &live.id)
+}
+
+fn conflict(node: &Node, desired: &Value, inventory: &Inventory, owner: &str) -> Option<Problem> {
+    let field = node.kind.traits.name?;
+    let name = desired.get(field)?.as_str()?;
+    let stranger = inventory.of_kind(node.kind.name()).iter().find(|live| {
+        live.spec.get(field).and_then(Value::as_str) == Some(name)
+            && live.status != Status::Deleting
+            && live.tags.get(STACK_TAG).map(String::as_str) != Some(owner)
+    })?;
+    Some(Problem::Conflict {
+        resource: node.id.clone(),
+        kind: node.kind.name().into(),
+        name: name.into(),
+        live_id: stranger.id.clone(),
+    })
+}
+
+/// Finds live resources by the names that texts call them.
+pub(crate) struct Names<'a> {
+    exact: BTreeMap<&'a str, usize>,
+    arns: Vec<(&'a str, usize)>,
+}
+
+impl<'a> Names<'a> {
+    pub(crate) fn new(live: impl Iterator<Item = &'a Live>) -> Self {
+        let mut exact = BTreeMap::new();
+        let mut arns = Vec::new();
+        for (at, live) in live.enumerate() {
+            exact.insert(live.id.as_str(), at);
+            for output in live.outputs.values() {
+                exact.insert(output, at);
+            }
+            if let Some(arn) = &live.arn {
+                exact.insert(arn, at);
+                arns.push((arn.as_str(), at));
+            }
+        }
+        Self { exact, arns }
+    }
+
+    /// The resources that the tree mentions: by id, ARN or output, or by ARN within a longer text.
+    pub(crate) fn mentioned(&self, value: &Value) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        self.visit(value, &mut found);
+        found
+    }
+
+    fn visit(&self, value: &Value, found: &mut BTreeSet<usize>) {
+        match value {
+            Value::String(text) => {
+                if let Some(at) = self.exact.get(text.as_str()) {
+                    found.insert(*at);
+                } else if text.len() > 20 {
+                    found.extend(
+                        self.arns.iter().filter(|(arn, _)| text.contains(arn)).map(|(_, at)| *at),
+                    );
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.visit(item, found)),
+            Value::Object(fields) => fields.values().for_each(|item| self.visit(item, found)),
+            _ => {}
+        }
+    }
+}
+
+/// Whether the successor is made before the predecessor goes.
+pub(crate) fn create_first(kind: &Kind) -> bool {
+    kind.traits.replacement == Replacement::CreateFirst
+}

@@ -1,0 +1,1 @@
+//! KMS keys, secrets, CloudTrail with its locked bucket, alarms and account guards.

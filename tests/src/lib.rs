@@ -1,0 +1,1 @@
+//! End-to-end, differential, container and fault tests.
