@@ -120,6 +120,38 @@ pub struct Outcome {
     pub took: Duration,
 }
 
+impl Serialize for Outcome {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        #[derive(Serialize)]
+        struct Done<'a> {
+            #[serde(flatten)]
+            step: &'a StepName,
+            took_ms: u128,
+        }
+        #[derive(Serialize)]
+        struct Failed<'a> {
+            #[serde(flatten)]
+            step: &'a StepName,
+            error: String,
+        }
+        let done: Vec<_> =
+            self.done.iter().map(|(step, took)| Done { step, took_ms: took.as_millis() }).collect();
+        let failed: Vec<_> = self
+            .failed
+            .iter()
+            .map(|(step, error)| Failed { step, error: error.to_string() })
+            .collect();
+        let mut out = serializer.serialize_struct("Outcome", 5)?;
+        out.serialize_field("done", &done)?;
+        out.serialize_field("failed", &failed)?;
+        out.serialize_field("not_tried", &self.not_tried)?;
+        out.serialize_field("stopped", &self.stopped)?;
+        out.serialize_field("took_ms", &self.took.as_millis())?;
+        out.end()
+    }
+}
+
 impl Outcome {
     /// Whether all steps are done.
     pub fn is_complete(&self) -> bool {

@@ -28,6 +28,16 @@ impl Call<'_> {
         self.account.region(self.region_name)
     }
 
+    /// The state of any region, to look at. `None` when nothing was ever made there.
+    pub fn region_if_any(&self, name: &str) -> Option<&Region> {
+        self.account.region_if_any(name)
+    }
+
+    /// The caller: the plane has one user, and it may do everything.
+    pub fn caller_arn(&self) -> String {
+        format!("arn:aws:iam::{}:user/embedded", self.account.id)
+    }
+
     /// The account's twelve digits.
     pub fn account_id(&self) -> String {
         self.account.id.clone()

@@ -9,7 +9,9 @@
 mod call;
 mod clock;
 mod fault;
+mod paging;
 mod plane;
+mod policy;
 mod serve;
 pub mod services;
 mod state;

@@ -90,6 +90,7 @@ macro_rules! states {
 states! {
     /// What is the same in every region.
     Global {
+        iam: services::iam::State,
         // A line for each global service: name, state.
     }
 }
@@ -99,6 +100,8 @@ states! {
     Region {
         timers: BTreeMap<String, Timestamp>,
         ec2: services::ec2::State,
+        kms: services::kms::State,
+        logs: services::logs::State,
         // A line for each regional service: name, state.
     }
 }
@@ -120,6 +123,11 @@ impl Default for Account {
 }
 
 impl Account {
+    /// A region's state, to look at.
+    pub fn region_if_any(&self, name: &str) -> Option<&Region> {
+        self.regions.get(name)
+    }
+
     /// A region's state.
     pub fn region(&mut self, name: &str) -> &mut Region {
         self.regions.entry(name.to_owned()).or_default()

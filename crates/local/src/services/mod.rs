@@ -6,6 +6,9 @@ use crate::call::Call;
 use crate::fault::{Fault, Protocol};
 
 pub mod ec2;
+pub mod kms;
+pub mod iam;
+pub mod logs;
 mod sts;
 
 /// A service of the plane.
@@ -21,6 +24,9 @@ pub(crate) struct Service {
 
 const ALL: &[Service] = &[
     Service { name: "ec2", protocol: Protocol::Ec2, handle: ec2::handle },
+    Service { name: "kms", protocol: Protocol::Json, handle: kms::handle },
+    Service { name: "iam", protocol: Protocol::Query, handle: iam::handle },
+    Service { name: "logs", protocol: Protocol::Json, handle: logs::handle },
     Service { name: "sts", protocol: Protocol::Query, handle: sts::handle },
 ];
 

@@ -1,0 +1,207 @@
+//! What the engine promises, on a toy service.
+
+mod toy;
+
+use engine::plan::{self, Change, Options, Problem};
+use engine::stack::{RESOURCE_TAG, STACK_TAG};
+use engine::{DeployError, Inventory, Kind, Live, LogicalId, Stack, Tags, deploy};
+use toy::{KINDS, Thing, Vault, aws, stack, world};
+
+fn owned(stack: &Stack, resource: &str) -> Tags {
+    Tags::from([
+        (STACK_TAG.into(), stack.name().to_string()),
+        (RESOURCE_TAG.into(), resource.into()),
+    ])
+}
+
+fn inventory(things: Vec<Live<Thing>>) -> Inventory {
+    let mut inventory = Inventory::empty("123456789012", "us-east-1");
+    let live = things
+        .into_iter()
+        .map(|thing| Live {
+            spec: serde_json::to_value(&thing.spec).unwrap(),
+            ..Live::new(thing.id.clone(), serde_json::Value::Null).with_tags(thing.tags.clone())
+        })
+        .collect();
+    inventory.insert(&Kind::of::<Thing>(), engine::Collected::of(live));
+    inventory
+}
+
+fn verbs(plan: &engine::Plan) -> Vec<String> {
+    plan.actions.iter().map(|action| format!("{} {}", action.change, action.resource)).collect()
+}
+
+#[test]
+fn what_differs_is_updated_and_what_cannot_change_is_replaced_with_all_that_holds_on_to_it() {
+    let mut stack = stack("pure");
+    let base = stack.add("base", Thing { size: 2, ..Thing::named("base") });
+    stack.add("user", Thing::named("user").uses(base.id()));
+    stack.add("friend", Thing::named("friend").friend(base.id()));
+    stack.add("painted", Thing { colour: "blue".into(), ..Thing::named("painted") });
+    let live = |id: &str, name: &str| Live::new(id, Thing::named(name)).with_tags(owned(&stack, name));
+    let mut user = live("t-2", "user");
+    user.spec.uses.push("t-1".into());
+    let mut friend = live("t-3", "friend");
+    friend.spec.friends.push("t-1".into());
+    let now = inventory(vec![live("t-1", "base"), user, friend, live("t-4", "painted"), live("t-5", "gone")]);
+
+    let plan = plan::plan(&stack, &now, KINDS, Options::default());
+    assert_eq!(
+        verbs(&plan),
+        ["replace base", "update friend", "delete gone", "update painted", "replace user"]
+    );
+    assert!(plan.problems.is_empty());
+    let Change::Replace { because, .. } = &plan.action(&LogicalId::new("base")).unwrap().change else {
+        panic!("base is replaced")
+    };
+    assert_eq!(because, &["size"]);
+}
+
+#[test]
+fn the_same_inventory_in_any_order_gives_the_same_plan() {
+    let mut stack = stack("order");
+    stack.add("a", Thing::named("a"));
+    let live = |id: &str| Live::new(id, Thing::named("a")).with_tags(owned(&stack, "a"));
+    let one = plan::plan(&stack, &inventory(vec![live("t-1"), live("t-2")]), KINDS, Options::default());
+    let other = plan::plan(&stack, &inventory(vec![live("t-2"), live("t-1")]), KINDS, Options::default());
+    assert_eq!(one, other);
+    assert_eq!(verbs(&one), ["delete a"], "the double goes, one stays");
+    assert_eq!(one.actions[0].live_id.as_deref(), Some("t-2"));
+}
+
+#[test]
+fn a_stranger_with_our_name_is_a_conflict() {
+    let mut stack = stack("conflict");
+    stack.add("a", Thing::named("a"));
+    let stranger = inventory(vec![Live::new("t-9", Thing::named("a"))]);
+    let plan = plan::plan(&stack, &stranger, KINDS, Options::default());
+    assert!(matches!(&plan.problems[..], [Problem::Conflict { live_id, .. }] if live_id == "t-9"));
+}
+
+#[test]
+fn references_that_lead_nowhere_and_double_names_are_problems() {
+    let mut other = stack("elsewhere");
+    let elsewhere = other.add("elsewhere", Thing::named("x"));
+    let mut stack = stack("faulty");
+    stack.add("a", Thing::named("a").uses(elsewhere.id()));
+    stack.add("b", Thing::named("b"));
+    stack.add("b", Thing::named("b"));
+    let plan = plan::plan(&stack, &inventory(vec![]), KINDS, Options::default());
+    assert!(plan.problems.iter().any(|p| matches!(p, Problem::Dangling { missing, .. } if missing.as_str() == "elsewhere")));
+    assert!(plan.problems.iter().any(|p| matches!(p, Problem::Duplicate { resource } if resource.as_str() == "b")));
+}
+
+#[test]
+fn a_kind_that_could_not_be_read_stops_the_plan() {
+    let mut stack = stack("unread");
+    stack.add("a", Thing::named("a"));
+    let mut now = inventory(vec![]);
+    let error = engine::ApiError {
+        action: "toy:List".into(),
+        code: "AccessDenied".into(),
+        message: String::new(),
+        status: Some(403),
+    };
+    now.errors.insert("toy.thing".into(), vec![error]);
+    let plan = plan::plan(&stack, &now, KINDS, Options::default());
+    assert!(matches!(&plan.problems[..], [Problem::Unreadable { .. }]));
+}
+
+#[tokio::test]
+async fn a_stack_comes_up_in_the_order_of_its_data_and_goes_in_the_reverse() {
+    let aws = aws().await;
+    let mut stack = stack("life");
+    let base = stack.add("base", Thing::named("base"));
+    let ready = stack.add("next", Thing::named("next").uses(base.ready().id()));
+    // Two that name each other: possible, because friends are set after creation.
+    let one = stack.add("one", Thing::named("one").uses(ready.id()));
+    let two = stack.add("two", Thing::named("two").friend(one.id()));
+    let mut stack2 = stack.clone();
+    stack2.add("three", Thing::named("three").friend(two.id()));
+
+    let up = deploy::up(&aws, &stack2, KINDS, Options::default()).await.unwrap();
+    assert_eq!(up.live.len(), 5);
+    let world = world("life");
+    let log = world.lock().unwrap().log.clone();
+    let at = |what: &str| log.iter().position(|line| line == what).unwrap_or_else(|| panic!("{what} in {log:?}"));
+    assert!(at("ready base") < at("create next"), "the reference asked for readiness");
+    assert!(at("create next") < at("create one"));
+    assert!(at("create one") < at("update two friends"));
+    assert!(deploy::drift(&aws, &stack2, KINDS).await.is_empty());
+
+    world.lock().unwrap().log.clear();
+    deploy::down(&aws, stack2.name(), KINDS, Options::default()).await.unwrap();
+    let log = world.lock().unwrap().log.clone();
+    let at = |what: &str| log.iter().position(|line| line == what).unwrap_or_else(|| panic!("{what} in {log:?}"));
+    assert!(at("delete one") < at("delete next"), "users go first");
+    assert!(at("detach two") < at("delete one"), "friends let go first");
+    assert!(world.lock().unwrap().things.is_empty());
+}
+
+#[tokio::test]
+async fn a_successor_lives_beside_its_predecessor_until_all_have_moved_over() {
+    let aws = aws().await;
+    let make = |size| {
+        let mut stack = stack("successor");
+        let base = stack.add("base", Thing { size, ..Thing::named("base") });
+        stack.add("friend", Thing::named("friend").friend(base.id()));
+        stack
+    };
+    deploy::up(&aws, &make(1), KINDS, Options::default()).await.unwrap();
+    let world = world("successor");
+    world.lock().unwrap().log.clear();
+    deploy::up(&aws, &make(2), KINDS, Options::default()).await.unwrap();
+    let log = world.lock().unwrap().log.clone();
+    let at = |what: &str| log.iter().position(|line| line.starts_with(what)).unwrap_or_else(|| panic!("{what} in {log:?}"));
+    assert!(at("create base-") < at("update friend friends"));
+    assert!(at("update friend friends") < at("delete base"));
+    assert!(deploy::drift(&aws, &make(2), KINDS).await.is_empty(), "its name with a suffix is no drift");
+}
+
+#[tokio::test]
+async fn not_yet_is_waited_for_and_other_errors_are_not() {
+    let aws = aws().await;
+    let mut stack = stack("patience");
+    stack.add("slow", Thing::named("slow"));
+    stack.add("broken", Thing::named("broken"));
+    let broken = stack.add("fine", Thing::named("fine"));
+    stack.add("after", Thing::named("after").uses(broken.id()));
+    let world = world("patience");
+    world.lock().unwrap().faults.insert("slow".into(), vec!["NotYet"]);
+    world.lock().unwrap().faults.insert("broken".into(), vec!["Quota"]);
+    let error = deploy::up(&aws, &stack, KINDS, Options::default()).await.unwrap_err();
+    let DeployError::Failed(outcome) = error else { panic!("{error}") };
+    assert_eq!(outcome.failed.len(), 1);
+    assert_eq!(outcome.failed[0].0.resource.as_str(), "broken");
+    assert!(outcome.not_tried.iter().all(|step| step.resource.as_str() == "broken"));
+    assert!(outcome.live.contains_key(&LogicalId::new("slow")));
+    assert!(outcome.live.contains_key(&LogicalId::new("after")), "the rest went on");
+
+    deploy::up(&aws, &stack, KINDS, Options::default()).await.unwrap();
+    assert_eq!(world.lock().unwrap().things.len(), 4, "nothing doubled");
+}
+
+#[tokio::test]
+async fn data_is_neither_replaced_nor_deleted_without_a_word() {
+    let aws = aws().await;
+    let make = |size| {
+        let mut stack = stack("vault");
+        let base = stack.add("base", Thing::named("base"));
+        stack.add("vault", Vault(Thing { size, ..Thing::named("vault").uses(base.id()) }));
+        stack
+    };
+    deploy::up(&aws, &make(1), KINDS, Options::default()).await.unwrap();
+    let refused = deploy::up(&aws, &make(2), KINDS, Options::default()).await.unwrap_err();
+    let DeployError::Refused(plan) = refused else { panic!("{refused}") };
+    assert!(matches!(&plan.problems[..], [Problem::DataLoss { how, .. }] if how == "replaced"));
+
+    let plan = deploy::down(&aws, make(1).name(), KINDS, Options::default()).await.unwrap();
+    let kept: Vec<&str> = plan.kept.iter().map(|kept| kept.resource.as_str()).collect();
+    assert_eq!(kept, ["base", "vault"], "what the data rests on stays, too");
+    assert!(plan.actions.is_empty());
+
+    let word = Options { allow_data_loss: true };
+    deploy::up(&aws, &make(2), KINDS, word).await.unwrap();
+    deploy::down(&aws, make(1).name(), KINDS, word).await.unwrap();
+    assert!(world("vault").lock().unwrap().vaults.is_empty());
+}

@@ -1,0 +1,70 @@
+//! `deploy`: brings the stack up, or to what the configuration says.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use engine::kind::Deletion;
+use engine::plan::{self, Options, Plan};
+use serde_json::json;
+
+use super::{Session, paint_stdout, print_json, refuse_problems, require_complete};
+use crate::cli::{Common, Deploy};
+use crate::failure::Failure;
+use crate::render;
+
+/// Runs the command.
+pub async fn run(common: &Common, args: &Deploy) -> Result<ExitCode, Failure> {
+    let session = Session::start(common).await?;
+    let saved = args.plan_file.as_deref().map(read_plan).transpose()?;
+    let stack = session.stack().await?;
+    let inventory = session.collect().await;
+    let options = Options { allow_data_loss: args.allow_data_loss };
+    let plan = plan::plan(&stack.graph, &inventory, &crate::stack::kinds(), options);
+
+    let paint = paint_stdout();
+    if !common.json {
+        println!("{}\n", session.heading());
+        print!("{}", render::plan::plan(&plan, &paint, common.verbose > 0));
+    }
+    refuse_problems(&plan)?;
+    if let Some(saved) = saved {
+        let differences = plan.differences(&saved);
+        if !differences.is_empty() {
+            return Err(Failure::Stale(differences));
+        }
+    }
+    if !plan.actions.is_empty() {
+        session.confirm("Carry this plan out", args.yes)?;
+    }
+
+    let deletion = Deletion { allow_data_loss: args.allow_data_loss };
+    let outcome = session.execute(&plan, &stack.graph, &inventory, deletion).await?;
+    if outcome.is_complete() {
+        let outputs = stack.outputs(&session.connection.aws, &outcome.live)?;
+        if common.json {
+            print_json(&json!({"plan": plan, "run": outcome, "outputs": outputs}))?;
+        } else {
+            if !plan.actions.is_empty() {
+                print!("\n{}", render::outcome::outcome(&outcome, &paint));
+            }
+            print!("\n{}", outputs.to_text());
+        }
+    } else if common.json {
+        print_json(&json!({"plan": plan, "run": outcome, "outputs": null}))?;
+    } else {
+        print!("\n{}", render::outcome::outcome(&outcome, &paint));
+    }
+    require_complete(&outcome)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_plan(path: &Path) -> Result<Plan, Failure> {
+    let unreadable = |why: String| Failure::File { verb: "read", path: path.display().to_string(), why };
+    let text = std::fs::read_to_string(path).map_err(|why| unreadable(why.to_string()))?;
+    let plan: Plan = serde_json::from_str(&text).map_err(|why| unreadable(format!("it is not a saved plan: {why}")))?;
+    if plan.schema_version != plan::SCHEMA_VERSION {
+        let version = plan.schema_version;
+        return Err(unreadable(format!("its schema version is {version}, this program writes {}", plan::SCHEMA_VERSION)));
+    }
+    Ok(plan)
+}
