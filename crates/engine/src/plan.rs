@@ -405,7 +405,8 @@ pub fn destroy(name: &StackName, inventory: &Inventory, kinds: &[Kind], options:
             })
             .collect();
         while let Some(at) = next.pop() {
-            for used in lookup.mentioned(&owned[at].live.spec) {
+            let mentions = lookup.mentioned_by(owned[at].live, &owned[at].kind);
+            for used in mentions.into_iter().flat_map(|(_, used)| used) {
                 if used != at && !why_kept.contains_key(&used) {
                     why_kept.insert(used, format!("{} rests on it", label(&owned[at])));
                     next.push(used);
@@ -619,39 +620,58 @@ fn conflict(node: &Node, desired: &Value, inventory: &Inventory, owner: &str) ->
 
 /// Finds live resources by the names that texts call them.
 pub(crate) struct Names<'a> {
-    exact: BTreeMap<&'a str, usize>,
+    /// By id, output or ARN. `None` where several are called the same: such a text names neither. (A
+    /// deletion that comes too early for it is refused by AWS as "in use", and tried again.)
+    exact: BTreeMap<&'a str, Option<usize>>,
     arns: Vec<(&'a str, usize)>,
 }
 
 impl<'a> Names<'a> {
     pub(crate) fn new(live: impl Iterator<Item = &'a Live>) -> Self {
-        let mut exact = BTreeMap::new();
-        let mut arns = Vec::new();
+        let mut names = Self { exact: BTreeMap::new(), arns: Vec::new() };
         for (at, live) in live.enumerate() {
-            exact.insert(live.id.as_str(), at);
+            names.call(&live.id, at);
             for output in live.outputs.values() {
-                exact.insert(output, at);
+                names.call(output, at);
             }
             if let Some(arn) = &live.arn {
-                exact.insert(arn, at);
-                arns.push((arn.as_str(), at));
+                names.call(arn, at);
+                names.arns.push((arn, at));
             }
         }
-        Self { exact, arns }
+        names
     }
 
-    /// The resources that the tree mentions: by id, ARN or output, or by ARN within a longer text.
-    pub(crate) fn mentioned(&self, value: &Value) -> BTreeSet<usize> {
-        let mut found = BTreeSet::new();
-        self.visit(value, &mut found);
-        found
+    fn call(&mut self, text: &'a str, at: usize) {
+        self.exact
+            .entry(text)
+            .and_modify(|known| {
+                if *known != Some(at) {
+                    *known = None;
+                }
+            })
+            .or_insert(Some(at));
+    }
+
+    /// The resources that a live resource of a kind mentions, by the field that does: by id, ARN or
+    /// output, or by ARN within a longer text. What it calls itself is no mention.
+    pub(crate) fn mentioned_by(&self, live: &Live, kind: &Kind) -> Vec<(String, BTreeSet<usize>)> {
+        let fields = live.spec.as_object().into_iter().flatten();
+        fields
+            .filter(|(field, _)| kind.traits.name != Some(field.as_str()))
+            .map(|(field, value)| {
+                let mut found = BTreeSet::new();
+                self.visit(value, &mut found);
+                (field.clone(), found)
+            })
+            .collect()
     }
 
     fn visit(&self, value: &Value, found: &mut BTreeSet<usize>) {
         match value {
             Value::String(text) => {
                 if let Some(at) = self.exact.get(text.as_str()) {
-                    found.insert(*at);
+                    found.extend(at);
                 } else if text.len() > 20 {
                     found.extend(
                         self.arns.iter().filter(|(arn, _)| text.contains(arn)).map(|(_, at)| *at),

@@ -111,8 +111,17 @@ struct Builder<'a> {
     create: BTreeMap<LogicalId, StepId>,
     shape: BTreeMap<LogicalId, StepId>,
     ready: BTreeMap<LogicalId, StepId>,
-    /// What goes, with its steps: the resource, the detaching, the deletion.
-    going: Vec<(Live, Kind, StepId, StepId)>,
+    going: Vec<Going>,
+}
+
+/// A resource that goes.
+struct Going {
+    live: Live,
+    kind: Kind,
+    detach: StepId,
+    delete: StepId,
+    /// Its successor can only be made once it is gone: those who refer to it cannot move over before.
+    makes_room: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -158,7 +167,7 @@ impl<'a> Builder<'a> {
                 Change::Wait { .. } => self.wait(&action.resource, kind),
                 Change::Delete { .. } => {
                     if let Some(live) = live {
-                        self.remove(&action.resource, kind, live);
+                        self.remove(&action.resource, kind, live, false);
                     }
                 }
                 Change::Replace { .. } => {
@@ -166,8 +175,7 @@ impl<'a> Builder<'a> {
                     let beside = create_first(&kind);
                     self.make(&action.resource, kind, beside);
                     if let Some(live) = live {
-                        self.remove(&action.resource, kind, live);
-                        let (.., delete) = self.going[self.going.len() - 1];
+                        let delete = self.remove(&action.resource, kind, live, !beside);
                         if !beside {
                             let create = self.create[&action.resource];
                             self.all[create].after.insert(delete);
@@ -196,14 +204,15 @@ impl<'a> Builder<'a> {
         self.ready.insert(resource.clone(), ready);
     }
 
-    fn remove(&mut self, resource: &LogicalId, kind: Kind, live: Live) {
+    fn remove(&mut self, resource: &LogicalId, kind: Kind, live: Live, makes_room: bool) -> StepId {
         let delete = self.push(resource, kind, What::Delete, Some(live.clone()));
         let mut detach = delete;
         if !kind.traits.late.is_empty() && live.status != Status::Deleting {
             detach = self.push(resource, kind, What::Detach, Some(live.clone()));
             self.all[delete].after.insert(detach);
         }
-        self.going.push((live, kind, detach, delete));
+        self.going.push(Going { live, kind, detach, delete, makes_room });
+        delete
     }
 
     fn depend(&mut self) {
@@ -238,28 +247,29 @@ impl<'a> Builder<'a> {
 
     /// What refers to something goes, or lets go, before it.
     fn order_deletions(&mut self) {
-        let names = Names::new(self.going.iter().map(|(live, ..)| live));
+        let names = Names::new(self.going.iter().map(|going| &going.live));
         let mut edges: Vec<(StepId, StepId)> = Vec::new();
-        for (at, (live, kind, detach, delete)) in self.going.iter().enumerate() {
-            let fields = live.spec.as_object().into_iter().flatten();
-            for (field, value) in fields {
-                let late = kind.traits.late.contains(&field.as_str());
-                for used in names.mentioned(value) {
+        for (at, user) in self.going.iter().enumerate() {
+            for (field, mentioned) in names.mentioned_by(&user.live, &user.kind) {
+                let late = user.kind.traits.late.contains(&field.as_str());
+                let lets_go = if late { user.detach } else { user.delete };
+                for used in mentioned {
                     if used != at {
-                        edges.push((self.going[used].3, if late { *detach } else { *delete }));
+                        edges.push((self.going[used].delete, lets_go));
                     }
                 }
             }
         }
-        // Resources that stay move over to their new references before the old ones go.
+        // Resources that stay move over to their new references before the old ones let go and go.
         for (resource, &step) in &self.shape {
-            let what = self.all[step].what;
-            let before = match what {
-                What::Update => self.live.get(resource),
-                _ => None,
-            };
-            if let Some(before) = before {
-                edges.extend(names.mentioned(&before.spec).into_iter().map(|used| (self.going[used].3, step)));
+            let stays = self.live.get(resource).filter(|_| self.all[step].what == What::Update);
+            let kind = self.all[step].kind;
+            let mentions = stays.map(|live| names.mentioned_by(live, &kind)).unwrap_or_default();
+            for used in mentions.into_iter().flat_map(|(_, used)| used) {
+                let old = &self.going[used];
+                if !old.makes_room {
+                    edges.extend([(old.delete, step), (old.detach, step)]);
+                }
             }
         }
         for (later, first) in edges {
@@ -276,12 +286,12 @@ impl<'a> Builder<'a> {
             let kind = self.all[create].kind;
             let Some(field) = kind.traits.name else { continue };
             let name = self.stack.node(resource).and_then(|node| node.spec.get(field));
-            for (live, other, _, delete) in &self.going {
-                if other.name() == kind.name()
-                    && live.spec.get(field) == name
-                    && self.all[*delete].resource != *resource
+            for old in &self.going {
+                if old.kind.name() == kind.name()
+                    && old.live.spec.get(field) == name
+                    && self.all[old.delete].resource != *resource
                 {
-                    edges.push((create, *delete));
+                    edges.push((create, old.delete));
                 }
             }
         }

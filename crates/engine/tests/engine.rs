@@ -205,3 +205,18 @@ async fn data_is_neither_replaced_nor_deleted_without_a_word() {
     deploy::down(&aws, make(1).name(), KINDS, word).await.unwrap();
     assert!(world("vault").lock().unwrap().vaults.is_empty());
 }
+
+#[tokio::test]
+async fn those_who_refer_to_what_makes_room_for_its_successor_move_over_afterwards() {
+    let aws = aws().await;
+    let make = |size| {
+        let mut stack = stack("room");
+        let vault = stack.add("vault", Vault(Thing { size, ..Thing::named("vault") }));
+        stack.add("friend", Thing::named("friend").friend(vault.id()));
+        stack
+    };
+    let word = Options { allow_data_loss: true };
+    deploy::up(&aws, &make(1), KINDS, word).await.unwrap();
+    deploy::up(&aws, &make(2), KINDS, word).await.unwrap();
+    assert!(deploy::drift(&aws, &make(2), KINDS).await.is_empty());
+}
