@@ -12,7 +12,7 @@ use crate::diff::{self, FieldChange};
 use crate::error::ApiError;
 use crate::inventory::{Inventory, Owned};
 use crate::kind::{Changes, Identity, Kind, Live, REVIVE, Replacement, Status};
-use crate::reference::{Placeholder, placeholders, substitute};
+use crate::reference::{Need, Placeholder, placeholders, substitute};
 use crate::stack::{LogicalId, Node, STACK_TAG, Stack, StackName};
 
 /// The version of a saved plan's schema.
@@ -373,6 +373,57 @@ pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Optio
     }
     plan.actions.sort_by(|a, b| (&a.resource, &a.live_id).cmp(&(&b.resource, &b.live_id)));
     plan
+}
+
+/// The inventory that carrying the plan out would lead to, for judging a plan before the first call.
+///
+/// What does not exist yet is called by its placeholder, and so is it referred to, so that references
+/// between new resources can be followed. What AWS would add on its own is not in it.
+pub fn foresee(stack: &Stack, inventory: &Inventory, kinds: &[Kind], plan: &Plan) -> Inventory {
+    let mut foreseen = inventory.clone();
+    let gone: BTreeSet<(&str, &str)> = plan
+        .actions
+        .iter()
+        .filter(|action| matches!(action.change, Change::Delete { .. } | Change::Replace { .. }))
+        .filter_map(|action| Some((action.kind.as_str(), action.live_id.as_deref()?)))
+        .collect();
+    for (kind, live) in &mut foreseen.resources {
+        live.retain(|live| !gone.contains(&(kind.as_str(), live.id.as_str())));
+    }
+    let Some(matched) = matched(stack, inventory, kinds) else { return foreseen };
+    let made = |id: &LogicalId| {
+        let change = plan.action(id).map(|action| &action.change);
+        matches!(change, Some(Change::Create { .. } | Change::Replace { .. }))
+    };
+    let created = |placeholder: &Placeholder| Placeholder { need: Need::Created, ..placeholder.clone() };
+    for node in &matched.order {
+        let spec = substitute(&node.spec, &mut |placeholder| {
+            let known = matched.of.get(&placeholder.id).filter(|_| !made(&placeholder.id));
+            let known = known.and_then(|live| live.output(&placeholder.output));
+            Some(known.map_or_else(|| created(placeholder).to_string(), str::to_owned))
+        });
+        let all = foreseen.resources.entry(node.kind.name().into()).or_default();
+        let existing = matched.of.get(&node.id).filter(|_| !made(&node.id));
+        match existing.and_then(|live| all.iter_mut().find(|one| one.id == live.id)) {
+            Some(live) => {
+                live.spec = spec;
+                live.status = Status::Ready;
+                live.tags.extend(node.tags.clone());
+            }
+            None => {
+                let output = |name: &str| {
+                    Placeholder { id: node.id.clone(), output: name.into(), need: Need::Created }
+                        .to_string()
+                };
+                all.push(
+                    Live::new(output("id"), spec)
+                        .with_arn(output("arn"))
+                        .with_tags(node.tags.clone()),
+                );
+            }
+        }
+    }
+    foreseen
 }
 
 /// What leads to nothing: the removal of all that the stack owns. What holds data stays without the

@@ -220,3 +220,21 @@ async fn those_who_refer_to_what_makes_room_for_its_successor_move_over_afterwar
     deploy::up(&aws, &make(2), KINDS, word).await.unwrap();
     assert!(deploy::drift(&aws, &make(2), KINDS).await.is_empty());
 }
+
+#[test]
+fn a_plan_shows_the_inventory_that_it_would_lead_to() {
+    let mut stack = stack("foresight");
+    let base = stack.add("base", Thing { colour: "blue".into(), ..Thing::named("base") });
+    let new = stack.add("new", Thing::named("new").uses(base.id()));
+    stack.add("last", Thing::named("last").friend(new.ready().id()));
+    let live = |id: &str, name: &str| Live::new(id, Thing::named(name)).with_tags(owned(&stack, name));
+    let now = inventory(vec![live("t-1", "base"), live("t-2", "gone"), Live::new("t-9", Thing::named("stranger"))]);
+    let plan = plan::plan(&stack, &now, KINDS, Options::default());
+    let then = plan::foresee(&stack, &now, KINDS, &plan);
+    let things = then.of::<Thing>().unwrap();
+    let named = |name: &str| things.iter().find(|thing| thing.spec.name == name);
+    assert_eq!(named("base").unwrap().spec.colour, "blue");
+    assert_eq!(named("new").unwrap().spec.uses[0].as_str(), "t-1");
+    assert_eq!(named("last").unwrap().spec.friends[0].as_str(), named("new").unwrap().id);
+    assert!(named("gone").is_none() && named("stranger").is_some());
+}
