@@ -76,7 +76,7 @@ def keys(w):
         equal(name, "manager", key["KeyManager"], "CUSTOMER")
         rotation = kms.get_key_rotation_status(KeyId=arn)
         equal(name, "rotation", rotation["KeyRotationEnabled"], True)
-        equal(name, "rotation period", rotation.get("RotationPeriodInDays"), 365)
+        equal("rotation-period", purpose, rotation.get("RotationPeriodInDays"), 365)
         want(name, "an alias", key["KeyId"] in aliases, aliases)
         for statement in statements(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"]):
             principal = statement.get("Principal")
@@ -309,7 +309,7 @@ def roles(w):
     for field in ("executionRoleArn", "taskRoleArn"):
         role = iam.get_role(RoleName=task[field].rsplit("/")[-1])["Role"]
         trust = statements(role["AssumeRolePolicyDocument"])
-        equal("roles", f"{field} trusts", trust[0]["Principal"], {"Service": "ecs-tasks.amazonaws.com"})
+        equal("roles", f"{field} trusts", listed(trust[0]["Principal"]["Service"]), ["ecs-tasks.amazonaws.com"])
         want("roles", f"{field} is narrowed", "aws:SourceAccount" in json.dumps(trust), trust)
     execution = task["executionRoleArn"].rsplit("/")[-1]
     attached = {p["PolicyName"] for p in iam.list_attached_role_policies(RoleName=execution)["AttachedPolicies"]}
@@ -434,7 +434,7 @@ def api(w):
             integration = method["methodIntegration"]
             equal("integration", "type", integration["type"], "HTTP_PROXY")
             equal("integration", "connection", integration.get("connectionType"), "VPC_LINK")
-            want("integration", "through the v2 link", integration.get("connectionId") in links, integration.get("connectionId"))
+            want("integration-link", "through the v2 link", integration.get("connectionId") in links, integration.get("connectionId"))
             want("integration", "HTTPS", integration["uri"].startswith("https://"), integration["uri"])
             equal("integration-target", "the load balancer", integration.get("integrationTarget"), w.out["alb_arn"])
     stage = gateway.get_stage(restApiId=api_id, stageName=w.out["api_stage_name"])
@@ -482,6 +482,10 @@ def promises(w):
     endpoints = ec2.describe_vpc_endpoints(Filters=[{"Name": "vpc-id", "Values": [w.out["vpc_id"]]}])["VpcEndpoints"]
     services = {e["ServiceName"].replace(f"com.amazonaws.{w.region}.", "") for e in endpoints}
     equal("endpoints", "services", services, {"s3", "kms", "secretsmanager", "logs", "ecr.api", "ecr.dkr", "kinesis-streams"})
+
+
+@check("backup")
+def backups(w):
     backup = w.client("backup")
     plans = backup.list_backup_plans()["BackupPlansList"]
     covered = set()

@@ -180,8 +180,7 @@ impl Resource for RestApi {
             .set_tags(Some(to_map(&new.tags)));
         let made = aws.call(action, call.send()).await?;
         let id = made.id.ok_or_else(|| Error::incomplete(action, "the API's id"))?;
-        let spec =
-            Self { authorizers: BTreeMap::new(), routes: Routes::new(), ..self.clone() };
+        let spec = Self { authorizers: BTreeMap::new(), routes: Routes::new(), ..self.clone() };
         Ok(live(aws, id, spec).with_tags(new.tags.clone()))
     }
 
@@ -338,8 +337,7 @@ fn patch(op: Op, path: impl Into<String>, value: Option<String>) -> PatchOperati
 
 /// Every REST API of the region, as the listing gives it.
 pub(crate) async fn describe(aws: &Aws) -> Result<Vec<Description>> {
-    let call =
-        client!(aws, aws_sdk_apigateway).get_rest_apis().limit(500).into_paginator().items();
+    let call = client!(aws, aws_sdk_apigateway).get_rest_apis().limit(500).into_paginator().items();
     aws.call("apigateway:GET", call.send().try_collect()).await
 }
 
@@ -356,7 +354,8 @@ async fn read(aws: &Aws, scope: &Scope, api: Description) -> Result<Live<RestApi
     let id = api.id.clone().ok_or_else(|| Error::incomplete("apigateway:GET", "an API's id"))?;
     let tags = from_map(api.tags.clone());
     let policy = api.policy.as_deref().filter(|text| !text.is_empty()).map(|text| {
-        parse_policy(aws, &id, text).map_err(|why| Error::invalid(format!("the policy of {id}"), why))
+        parse_policy(aws, &id, text)
+            .map_err(|why| Error::invalid(format!("the policy of {id}"), why))
     });
     let mut live = live(aws, id.clone(), from_description(api));
     if let Some(policy) = policy {
@@ -449,7 +448,8 @@ async fn authorizers(aws: &Aws, api: &str) -> Result<Authorizers> {
 
 /// The function within the address that API Gateway has for it.
 fn function_of(uri: &str) -> &str {
-    let inner = uri.split_once("/functions/").and_then(|(_, rest)| rest.rsplit_once("/invocations"));
+    let inner =
+        uri.split_once("/functions/").and_then(|(_, rest)| rest.rsplit_once("/invocations"));
     inner.map_or(uri, |(function, _)| function)
 }
 
@@ -489,11 +489,7 @@ impl Authorizer {
         let uri = |one: &Self| one.function.as_ref().map(|arn| invocation_uri(aws, arn));
         let role = |one: &Self| one.role.as_ref().map(ToString::to_string).unwrap_or_default();
         replace("/type", self.kind.clone(), live.kind.clone());
-        replace(
-            "/authorizerUri",
-            uri(self).unwrap_or_default(),
-            uri(live).unwrap_or_default(),
-        );
+        replace("/authorizerUri", uri(self).unwrap_or_default(), uri(live).unwrap_or_default());
         replace("/authorizerCredentials", role(self), role(live));
         replace("/identitySource", self.identity_source.clone(), live.identity_source.clone());
         replace(

@@ -83,7 +83,6 @@ impl AccessLogs {
             ("userArn", "$context.identity.userArn"),
             ("principalId", "$context.authorizer.principalId"),
             ("cognitoSubject", "$context.authorizer.claims.sub"),
-            ("cognitoUsername", "$context.authorizer.claims.cognito:username"),
             ("authorizeStatus", "$context.authorize.status"),
             ("authorizeError", "$context.authorize.error"),
             ("wafStatus", "$context.waf.status"),
@@ -421,4 +420,49 @@ fn from_description(api: &str, stage: Description) -> Result<Stage> {
         variables: stage.variables.unwrap_or_default().into_iter().collect(),
         web_acl_arn: stage.web_acl_arn.filter(|arn| !arn.is_empty()).map(Ref::known),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_access_log_line_is_json_that_names_the_caller() {
+        let line: serde_json::Value = serde_json::from_str(&AccessLogs::json_format()).unwrap();
+        for field in ["requestId", "userArn", "principalId", "sourceIp", "path", "status"] {
+            assert!(line[field].as_str().is_some_and(|text| text.starts_with("$context.")));
+        }
+        assert!(!AccessLogs::json_format().contains('\n'), "AWS wants one line");
+    }
+
+    #[test]
+    fn settings_that_somebody_added_for_one_method_are_removed() {
+        let settings = MethodSettings {
+            logging_level: "INFO".into(),
+            data_trace: false,
+            metrics: true,
+            throttling_rate_limit: 100.0,
+            throttling_burst_limit: 200,
+            caching: false,
+            cache_encrypted: true,
+        };
+        let mut wanted = from_description(
+            "abc",
+            Description::builder().stage_name("prod").deployment_id("d").build(),
+        )
+        .unwrap();
+        wanted.method_settings.insert(EVERY_METHOD.into(), settings.clone());
+        let mut live = wanted.clone();
+        let loud = MethodSettings { data_trace: true, ..settings };
+        live.method_settings.insert("~1students/GET".into(), loud);
+        let change = engine::diff::FieldChange {
+            path: "method_settings.~1students/GET".into(),
+            old: true.into(),
+            new: serde_json::Value::Null,
+        };
+        let patches = wanted.patches(&live, &Changes(vec![change]));
+        assert_eq!(patches.len(), 1, "{patches:?}");
+        assert_eq!(patches[0].op(), Some(&Op::Remove));
+        assert_eq!(patches[0].path(), Some("/~1students/GET"));
+    }
 }

@@ -23,8 +23,7 @@ pub(crate) async fn retag(aws: &Aws, arn: &str, put: &Tags, remove: &[String]) -
         aws.call("apigateway:PUT", call.send()).await?;
     }
     if !remove.is_empty() {
-        let call =
-            gateway.untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec()));
+        let call = gateway.untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec()));
         aws.call("apigateway:DELETE", call.send()).await?;
     }
     Ok(())

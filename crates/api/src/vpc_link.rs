@@ -33,7 +33,8 @@ impl Resource for VpcLink {
         immutable: &["subnet_ids", "security_group_ids"],
         replacement: Replacement::CreateFirst,
         ready: Poll::MINUTES,
-        gone: Poll::MINUTES,
+        // The API that uses it goes at the same time, usually sooner.
+        gone: Poll::within(15, 1, 10),
         not_yet: &[
             // On deletion: an API that is being deleted still counts as a user.
             ("BadRequestException", "referenced"),

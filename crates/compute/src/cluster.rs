@@ -211,9 +211,11 @@ async fn find(aws: &Aws, name: &str) -> Result<Option<aws_sdk_ecs::types::Cluste
 fn read(action: &str, cluster: aws_sdk_ecs::types::Cluster) -> Result<Live<Cluster>> {
     let name = cluster.cluster_name.ok_or_else(|| Error::incomplete(action, "a cluster's name"))?;
     let arn = cluster.cluster_arn.ok_or_else(|| Error::incomplete(action, "a cluster's ARN"))?;
-    let setting = cluster.settings.unwrap_or_default().into_iter().find(|setting| {
-        setting.name == Some(ClusterSettingName::ContainerInsights)
-    });
+    let setting = cluster
+        .settings
+        .unwrap_or_default()
+        .into_iter()
+        .find(|setting| setting.name == Some(ClusterSettingName::ContainerInsights));
     let insights = setting.and_then(|setting| setting.value).unwrap_or_default();
     let spec = Cluster {
         name: name.clone(),
@@ -245,10 +247,7 @@ fn read_execute_command(set: ExecuteCommandConfiguration) -> Option<ExecuteComma
 }
 
 fn insights(what: ContainerInsights) -> ClusterSetting {
-    ClusterSetting::builder()
-        .name(ClusterSettingName::ContainerInsights)
-        .value(what.word())
-        .build()
+    ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value(what.word()).build()
 }
 
 fn configuration(of: &ExecuteCommand) -> ClusterConfiguration {
@@ -289,4 +288,37 @@ pub(crate) async fn retag(aws: &Aws, arn: &str, put: &Tags, remove: &[String]) -
         aws.call("ecs:UntagResource", call.send()).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_that_is_not_shown_is_off() {
+        let found = aws_sdk_ecs::types::Cluster::builder()
+            .cluster_name("c")
+            .cluster_arn("arn:c")
+            .status("ACTIVE")
+            .build();
+        let live = read("ecs:DescribeClusters", found).unwrap();
+        assert_eq!(live.spec.container_insights, ContainerInsights::Disabled);
+        assert_eq!(live.status, Status::Ready);
+    }
+
+    #[test]
+    fn the_default_of_execute_command_means_none_was_set() {
+        let set = |logging| ExecuteCommandConfiguration::builder().logging(logging).build();
+        assert_eq!(read_execute_command(set(ExecuteCommandLogging::Default)), None);
+        let unlogged = read_execute_command(set(ExecuteCommandLogging::None)).unwrap();
+        assert_eq!(unlogged.logging, "NONE", "this one is worth seeing");
+        assert!(!unlogged.log_encrypted);
+    }
+
+    #[test]
+    fn execute_command_reads_back_as_it_was_asked_for() {
+        let wanted = ExecuteCommand::logged(Ref::known("arn:key"), Ref::known("/ecs/exec"));
+        let there = configuration(&wanted).execute_command_configuration.unwrap();
+        assert_eq!(read_execute_command(there), Some(wanted));
+    }
 }

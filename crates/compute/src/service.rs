@@ -127,6 +127,7 @@ impl Resource for Service {
             ("InvalidParameterException", "does not have an associated load balancer"),
             ("InvalidParameterException", "Unable to Start a service that is still Draining"),
         ],
+        aliases: &["resource_id"],
         ..Traits::of("ecs.service")
     };
     type Id = Arn;
@@ -393,7 +394,9 @@ fn progress(service: &EcsService, revision: &str) -> Readiness {
     if !of_revision(&primary) {
         // Seen for a moment after an update, and for good after a rollback that we did not witness.
         let other = primary.task_definition.as_deref().unwrap_or_default();
-        return Readiness::Pending(format!("the rollout of {revision}; {other} is in use; {tasks}"));
+        return Readiness::Pending(format!(
+            "the rollout of {revision}; {other} is in use; {tasks}"
+        ));
     }
     match &primary.rollout_state {
         Some(DeploymentRolloutState::Completed) => Readiness::ready(),
@@ -487,4 +490,86 @@ fn read(action: &str, found: &EcsService) -> Result<Live<Service>> {
         .with_tags(from_ecs(found.tags.clone()))
         .with_output("name", Some(name))
         .with_output("resource_id", Some(resource_id)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEW: &str = "arn:aws:ecs:us-east-1:123456789012:task-definition/student-api-dev:2";
+    const OLD: &str = "arn:aws:ecs:us-east-1:123456789012:task-definition/student-api-dev:1";
+
+    fn deployment(of: &str, status: &str, state: DeploymentRolloutState) -> EcsDeployment {
+        EcsDeployment::builder()
+            .task_definition(of)
+            .status(status)
+            .rollout_state(state)
+            .rollout_state_reason("ECS deployment circuit breaker: tasks failed to start.")
+            .build()
+    }
+
+    fn service(deployments: Vec<EcsDeployment>) -> EcsService {
+        EcsService::builder()
+            .service_name("student-api-service-dev")
+            .service_arn("arn:aws:ecs:us-east-1:123456789012:service/c/s")
+            .cluster_arn("arn:aws:ecs:us-east-1:123456789012:cluster/c")
+            .status("ACTIVE")
+            .running_count(1)
+            .desired_count(2)
+            .set_deployments(Some(deployments))
+            .build()
+    }
+
+    #[test]
+    fn a_rollout_is_ready_when_aws_says_completed_and_not_when_tasks_run() {
+        use DeploymentRolloutState::{Completed, InProgress};
+        let mut rolling = service(vec![deployment(NEW, "PRIMARY", InProgress)]);
+        let pending = Readiness::Pending("1 of 2 tasks running".into());
+        assert_eq!(progress(&rolling, NEW), pending);
+        rolling.running_count = 2;
+        assert!(matches!(progress(&rolling, NEW), Readiness::Pending(_)));
+        let done = service(vec![deployment(NEW, "PRIMARY", Completed)]);
+        assert_eq!(progress(&done, NEW), Readiness::ready());
+    }
+
+    #[test]
+    fn a_rollback_that_completed_is_a_failure_of_what_was_wanted() {
+        use DeploymentRolloutState::{Completed, Failed};
+        let back =
+            service(vec![deployment(OLD, "PRIMARY", Completed), deployment(NEW, "ACTIVE", Failed)]);
+        let Readiness::Failed(why) = progress(&back, NEW) else { panic!("not a failure") };
+        assert!(why.contains("circuit breaker"), "{why}");
+        // Later the failed deployment is out of sight: still no success.
+        let later = service(vec![deployment(OLD, "PRIMARY", Completed)]);
+        assert!(matches!(progress(&later, NEW), Readiness::Pending(_)));
+    }
+
+    #[test]
+    fn a_service_that_still_has_tasks_is_never_made_again() {
+        let failed = Readiness::Failed("why".into());
+        let mut one = service(Vec::new());
+        assert_eq!(status(&one, failed.clone()), Status::Pending("why".into()));
+        one.running_count = 0;
+        assert_eq!(status(&one, failed), Status::Failed("why".into()));
+    }
+
+    #[test]
+    fn more_tasks_than_wanted_are_no_drift_and_fewer_are() {
+        let settled = |desired: u32, live: u32| {
+            Service::settled("desired_count", &desired.into(), &live.into())
+        };
+        assert!(settled(2, 10));
+        assert!(!settled(2, 1));
+        assert!(!Service::settled("health_check_grace_period_seconds", &2.into(), &3.into()));
+    }
+
+    #[test]
+    fn what_aws_leaves_out_is_what_it_does_by_default_never_what_we_want() {
+        let live = read("ecs:DescribeServices", &service(Vec::new())).unwrap();
+        assert!(!live.spec.deployment.circuit_breaker);
+        assert!(!live.spec.assign_public_ip);
+        assert_eq!(live.output("resource_id"), Some("service/c/student-api-service-dev"));
+        let nameless = EcsService::builder().build();
+        assert!(read("ecs:DescribeServices", &nameless).is_err());
+    }
 }

@@ -191,8 +191,7 @@ impl Resource for TaskDefinition {
     type Arn = Arn;
 
     async fn collect(aws: &Aws, scope: &Scope) -> Collected<Self> {
-        let call =
-            client!(aws, aws_sdk_ecs).list_task_definitions().status("ACTIVE".into());
+        let call = client!(aws, aws_sdk_ecs).list_task_definitions().status("ACTIVE".into());
         let call = call.into_paginator().items().send().try_collect();
         let arns = match aws.call("ecs:ListTaskDefinitions", call).await {
             Ok(arns) => arns,
@@ -258,8 +257,7 @@ impl Resource for TaskDefinition {
     }
 
     async fn delete(aws: &Aws, live: &Live<Self>, _: &Deletion) -> Result<()> {
-        let call =
-            client!(aws, aws_sdk_ecs).deregister_task_definition().task_definition(&live.id);
+        let call = client!(aws, aws_sdk_ecs).deregister_task_definition().task_definition(&live.id);
         match aws.call("ecs:DeregisterTaskDefinition", call.send()).await {
             // ECS has no code of its own for a revision that does not exist.
             Err(Error::Api(error)) if error.message.contains("Unable to describe") => Ok(()),
@@ -514,4 +512,79 @@ fn from_ecs_volume(found: EcsVolume) -> (String, Volume) {
         }
     });
     (found.name.unwrap_or_default(), Volume { efs })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container() -> Container {
+        Container {
+            image: "registry/student-api:1".into(),
+            essential: true,
+            ports: BTreeSet::from([Port::tcp(8080)]),
+            environment: BTreeMap::from([("STREAM".into(), "students".into())]),
+            secrets: BTreeMap::from([("PASSWORD".into(), "arn:secret:password::".into())]),
+            mounts: BTreeMap::from([(
+                "/mnt".into(),
+                Mount { volume: "files".into(), read_only: true },
+            )]),
+            log: Some(Log {
+                driver: "awslogs".into(),
+                options: BTreeMap::from([("awslogs-group".into(), "/ecs/x".into())]),
+            }),
+            health_check: Some(HealthCheck {
+                command: vec!["CMD".into(), "true".into()],
+                interval: 10,
+                timeout: 2,
+                retries: 5,
+                start_period: 0,
+            }),
+            user: Some("1000".into()),
+            readonly_root_filesystem: true,
+            drop_capabilities: BTreeSet::from(["ALL".into()]),
+            init_process: true,
+            ..Container::default()
+        }
+    }
+
+    #[test]
+    fn a_container_reads_back_as_it_was_asked_for() {
+        let there = to_ecs_container("api", &container()).unwrap();
+        assert_eq!(from_ecs_container(there), ("api".into(), container()));
+    }
+
+    #[test]
+    fn a_volume_reads_back_as_it_was_asked_for() {
+        let efs = Efs {
+            file_system: Ref::known("fs-1"),
+            access_point: Some(Ref::known("fsap-1")),
+            root_directory: "/".into(),
+            transit_encryption: true,
+            iam: true,
+        };
+        for volume in [Volume { efs: Some(efs) }, Volume::default()] {
+            let there = to_ecs_volume("files", &volume).unwrap();
+            assert_eq!(from_ecs_volume(there), ("files".into(), volume));
+        }
+    }
+
+    #[test]
+    fn nothing_said_means_what_aws_does_then() {
+        let bare = ContainerDefinition::builder().name("api").image("x").build();
+        let (_, container) = from_ecs_container(bare);
+        assert!(container.essential);
+        assert!(!container.readonly_root_filesystem, "never assumed good");
+        assert_eq!(container.user, None);
+        let volume = EfsVolumeConfiguration::builder().file_system_id("fs-1").build().unwrap();
+        let volume = EcsVolume::builder().name("v").efs_volume_configuration(volume).build();
+        let efs = from_ecs_volume(volume).1.efs.unwrap();
+        assert!(!efs.transit_encryption && !efs.iam);
+    }
+
+    #[test]
+    fn the_family_is_in_the_arn() {
+        let arn = "arn:aws:ecs:us-east-1:123456789012:task-definition/student-api-dev:12";
+        assert_eq!(family_of(arn), "student-api-dev");
+    }
 }

@@ -25,7 +25,10 @@ pub(crate) async fn tags_of(aws: &Aws, arn: &str) -> Result<Tags> {
 pub(crate) async fn retag(aws: &Aws, arn: &str, put: &Tags, remove: &[String]) -> Result<()> {
     let elasticache = client!(aws, aws_sdk_elasticache);
     if !put.is_empty() {
-        let call = elasticache.add_tags_to_resource().resource_name(arn).set_tags(Some(to_elasticache(put)));
+        let call = elasticache
+            .add_tags_to_resource()
+            .resource_name(arn)
+            .set_tags(Some(to_elasticache(put)));
         aws.call("elasticache:AddTagsToResource", call.send()).await?;
     }
     if !remove.is_empty() {

@@ -35,7 +35,8 @@ mod tests {
     fn a_taken_name_is_not_a_busy_resource() {
         let taken = told_apart(in_use("Stream a under account 1 already exists."));
         assert!(taken.api().unwrap().is_exists());
-        let busy = told_apart(in_use("Stream a under account 1 not ACTIVE, instead in state UPDATING"));
+        let busy =
+            told_apart(in_use("Stream a under account 1 not ACTIVE, instead in state UPDATING"));
         assert!(!busy.api().unwrap().is_exists());
     }
 }

@@ -108,7 +108,8 @@ impl Resource for KinesisStream {
             put_tags(aws, &self.name, &new.tags).await?;
         }
         // What AWS sets on a new stream.
-        let spec = Self { retention_hours: 24, key: None, shard_metrics: BTreeSet::new(), ..self.clone() };
+        let spec =
+            Self { retention_hours: 24, key: None, shard_metrics: BTreeSet::new(), ..self.clone() };
         let arn = aws.arn("kinesis", &format!("stream/{}", self.name));
         Ok(Live::new(&self.name, spec)
             .with_arn(arn)
@@ -420,6 +421,9 @@ fn next_count(open: i32, wanted: i32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_sdk_kinesis::types::{EnhancedMetrics, StreamStatus};
+    use aws_smithy_types::DateTime;
+    use engine::Target;
 
     #[test]
     fn shards_change_by_a_factor_of_two_at_most() {
@@ -427,5 +431,47 @@ mod tests {
         assert_eq!(next_count(16, 2), 8);
         assert_eq!(next_count(5, 1), 3, "more than half of an odd number stays");
         assert_eq!(next_count(4, 6), 6);
+    }
+
+    fn summary(mode: SdkMode, key: Option<&str>) -> StreamDescriptionSummary {
+        let encryption = if key.is_some() { EncryptionType::Kms } else { EncryptionType::None };
+        let metrics = EnhancedMetrics::builder().shard_level_metrics(MetricsName::IncomingBytes);
+        StreamDescriptionSummary::builder()
+            .stream_name("events")
+            .stream_arn("arn:aws:kinesis:us-east-1:123456789012:stream/events")
+            .stream_status(StreamStatus::Active)
+            .stream_mode_details(StreamModeDetails::builder().stream_mode(mode).build().unwrap())
+            .retention_period_hours(24)
+            .stream_creation_timestamp(DateTime::from_secs(0))
+            .enhanced_monitoring(metrics.build())
+            .encryption_type(encryption)
+            .set_key_id(key.map(str::to_owned))
+            .open_shard_count(4)
+            .build()
+            .unwrap()
+    }
+
+    async fn aws() -> Aws {
+        let target = Target::Embedded(local::ControlPlane::in_memory().http_client());
+        Aws::connect(target, Some("us-east-1")).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_key_is_an_arn_however_it_is_shown() {
+        let aws = aws().await;
+        let arn = "arn:aws:kms:us-east-1:123456789012:key/1234";
+        for shown in ["1234", "key/1234", arn] {
+            let live = described(&aws, &summary(SdkMode::Provisioned, Some(shown)));
+            assert_eq!(live.spec.key, Some(arn.into()), "{shown}");
+        }
+        let live = described(&aws, &summary(SdkMode::Provisioned, None));
+        assert_eq!(live.spec.key, None);
+        assert_eq!(live.spec.shards, Some(4));
+    }
+
+    #[tokio::test]
+    async fn on_demand_the_shards_are_not_ours_to_count() {
+        let live = described(&aws().await, &summary(SdkMode::OnDemand, None));
+        assert_eq!((live.spec.mode, live.spec.shards), (StreamMode::OnDemand, None));
     }
 }

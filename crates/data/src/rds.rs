@@ -29,10 +29,8 @@ pub(crate) async fn retag(aws: &Aws, arn: &str, put: &Tags, remove: &[String]) -
         aws.call("rds:AddTagsToResource", call.send()).await?;
     }
     if !remove.is_empty() {
-        let call = rds
-            .remove_tags_from_resource()
-            .resource_name(arn)
-            .set_tag_keys(Some(remove.to_vec()));
+        let call =
+            rds.remove_tags_from_resource().resource_name(arn).set_tag_keys(Some(remove.to_vec()));
         aws.call("rds:RemoveTagsFromResource", call.send()).await?;
     }
     Ok(())

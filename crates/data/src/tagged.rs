@@ -1,7 +1,7 @@
 //! Kinds whose tags cost a call each.
 
-use futures::StreamExt;
 use engine::{Collected, Error, Live, Result, Scope, Tags};
+use futures::StreamExt;
 
 /// How many resources of one kind are asked for their tags at a time.
 const CONCURRENT: usize = 8;

@@ -27,7 +27,8 @@ mod tests {
 
     #[test]
     fn a_newer_minor_version_is_fine_and_anything_else_is_not() {
-        let fine = |desired: &str, live: &str| is_same_or_newer_minor(&json!(desired), &json!(live));
+        let fine =
+            |desired: &str, live: &str| is_same_or_newer_minor(&json!(desired), &json!(live));
         assert!(fine("17", "17.6"));
         assert!(fine("16.6", "16.10"), "ten is more than six");
         assert!(fine("7.1", "7.1.0"));

@@ -80,9 +80,11 @@ impl Aws {
     /// # Errors
     /// When there is no region, no credentials, or the account cannot be asked for.
     pub async fn connect(target: Target, region: Option<&str>) -> Result<Self> {
+        // Imitations throttle nobody, and what they cannot answer they cannot answer ten times either.
+        let attempts = if matches!(target, Target::Aws) { 10 } else { 3 };
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             // Throttling slows the whole client down instead of failing single calls.
-            .retry_config(RetryConfig::adaptive().with_max_attempts(10))
+            .retry_config(RetryConfig::adaptive().with_max_attempts(attempts))
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(5))

@@ -73,11 +73,16 @@ fn failures(outcome: &Outcome) -> String {
     format!("{} ({} steps not tried)", list(failed), outcome.not_tried.len())
 }
 
+/// The options, with what the connection says of the target.
+fn on(aws: &Aws, options: Options) -> Options {
+    Options { imitation: !aws.is_real(), ..options }
+}
+
 /// Plans a stack: what would have to be done.
 pub async fn drift(aws: &Aws, stack: &Stack, kinds: &[Kind]) -> Plan {
     let scope = Scope::Stack(stack.name().clone());
     let inventory = collect(aws, kinds, &scope, &Journal::in_memory()).await;
-    plan::plan(stack, &inventory, kinds, Options::default())
+    plan::plan(stack, &inventory, kinds, on(aws, Options::default()))
 }
 
 /// Brings a stack up: collects, plans, executes, waits until all is ready.
@@ -88,7 +93,7 @@ pub async fn up(aws: &Aws, stack: &Stack, kinds: &[Kind], options: Options) -> R
     let journal = Arc::new(Journal::in_memory());
     let scope = Scope::Stack(stack.name().clone());
     let inventory = collect(aws, kinds, &scope, &journal).await;
-    let plan = plan::plan(stack, &inventory, kinds, options);
+    let plan = plan::plan(stack, &inventory, kinds, on(aws, options));
     if !plan.problems.is_empty() {
         return Err(DeployError::Refused(Box::new(plan)));
     }
@@ -109,7 +114,7 @@ pub async fn up(aws: &Aws, stack: &Stack, kinds: &[Kind], options: Options) -> R
 pub async fn down(aws: &Aws, name: &StackName, kinds: &[Kind], options: Options) -> Result<Plan, DeployError> {
     let journal = Arc::new(Journal::in_memory());
     let inventory = collect(aws, kinds, &Scope::Stack(name.clone()), &journal).await;
-    let plan = plan::destroy(name, &inventory, kinds, options);
+    let plan = plan::destroy(name, &inventory, kinds, on(aws, options));
     if !plan.problems.is_empty() {
         return Err(DeployError::Refused(Box::new(plan)));
     }

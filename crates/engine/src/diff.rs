@@ -28,6 +28,9 @@ impl FieldChange {
 /// Fields that could not be read are not compared.
 pub fn attributes(kind: &Kind, live: &Value, desired: &Value) -> Vec<FieldChange> {
     let mut changes = Vec::new();
+    // A set of references was sorted by their placeholders; what stands there now sorts otherwise.
+    let sorted = (kind.canonical)(desired);
+    let desired = sorted.as_ref().unwrap_or(desired);
     let empty = serde_json::Map::new();
     let live_fields = live.as_object().unwrap_or(&empty);
     for (field, want) in desired.as_object().unwrap_or(&empty) {

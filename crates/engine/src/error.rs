@@ -167,6 +167,8 @@ impl ApiError {
         code.contains("AlreadyExists")
             || code.contains("AlreadyOwnedByYou")
             || code.ends_with(".Duplicate")
+            || code.starts_with("Duplicate")
+            || (code == "InvalidParameterException" && self.message.contains("not idempotent"))
             || code.contains("ResourceExists")
             || code == "WAFDuplicateItemException"
     }
@@ -189,6 +191,15 @@ impl ApiError {
             || code == "AuthorizationError"
             || code == "NotAuthorized"
             || code == "AuthorizationErrorException"
+    }
+
+    /// The server does not have the operation at all. Imitations of AWS say so in several ways, or fail
+    /// without a word that the protocol knows; AWS itself has all its operations.
+    pub fn is_not_implemented(&self) -> bool {
+        self.status == Some(501)
+            || self.code.starts_with("NotImplemented")
+            || self.code.starts_with("UnknownOperation")
+            || (self.status == Some(500) && self.code == "Unparsable")
     }
 
     /// AWS wants fewer calls.

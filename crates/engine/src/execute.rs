@@ -110,6 +110,8 @@ pub struct Outcome {
     pub done: Vec<(StepName, Duration)>,
     /// The steps that failed, and why.
     pub failed: Vec<(StepName, Error)>,
+    /// What an imitation of AWS has no operation for, and what was therefore left out. Never on AWS itself.
+    pub left_out: Vec<(StepName, Error)>,
     /// The steps that were not tried, because of what failed or because the run was stopped.
     pub not_tried: Vec<StepName>,
     /// Whether the run was stopped from outside.
@@ -142,7 +144,13 @@ impl Serialize for Outcome {
             .iter()
             .map(|(step, error)| Failed { step, error: error.to_string() })
             .collect();
-        let mut out = serializer.serialize_struct("Outcome", 5)?;
+        let left_out: Vec<_> = self
+            .left_out
+            .iter()
+            .map(|(step, error)| Failed { step, error: error.to_string() })
+            .collect();
+        let mut out = serializer.serialize_struct("Outcome", 6)?;
+        out.serialize_field("left_out", &left_out)?;
         out.serialize_field("done", &done)?;
         out.serialize_field("failed", &failed)?;
         out.serialize_field("not_tried", &self.not_tried)?;
@@ -173,6 +181,7 @@ pub async fn execute(
         scope: Scope::Stack(stack.name().clone()),
         stack: stack.clone(),
         live: Mutex::new(steps.live.clone()),
+        left_out: Mutex::default(),
         journal,
         execution,
     });
@@ -247,6 +256,7 @@ pub async fn execute(
     }
     outcome.stopped = run.execution.stop.is_cancelled();
     outcome.not_tried = untried.into_iter().map(|id| names[id].clone()).collect();
+    outcome.left_out = run.left_out.lock().unwrap_or_else(PoisonError::into_inner).clone();
     outcome.live = run.live.lock().unwrap_or_else(PoisonError::into_inner).clone();
     outcome.took = begun.elapsed();
     outcome
@@ -257,6 +267,7 @@ struct Run {
     scope: Scope,
     stack: Stack,
     live: Mutex<BTreeMap<LogicalId, Live>>,
+    left_out: Mutex<Vec<(StepName, Error)>>,
     journal: Arc<Journal>,
     execution: Execution,
 }
@@ -446,11 +457,15 @@ impl Run {
         if !changes.is_empty() {
             let done = self
                 .patiently(step, name, || (step.kind.update)(&self.aws, spec, &live, &changes))
-                .await?;
-            if done.is_none() {
-                return Ok(Done::Stopped);
+                .await;
+            match done {
+                Ok(Some(())) => live.status = Status::Ready,
+                Ok(None) => return Ok(Done::Stopped),
+                Err(Error::Api(error)) if !self.aws.is_real() && error.is_not_implemented() => {
+                    self.leave_out(name, error);
+                }
+                Err(error) => return Err(error),
             }
-            live.status = Status::Ready;
         }
         if let Some(wanted) = tags {
             let put: Tags = wanted
@@ -519,6 +534,8 @@ impl Run {
             Ok(Some(())) => Ok(Done::Yes),
             Ok(None) => Ok(Done::Stopped),
             Err(Error::Api(error)) if error.is_not_found() => Ok(Done::Yes),
+            // What the server has no operation for it does not hold either.
+            Err(Error::Api(error)) if !self.aws.is_real() && error.is_not_implemented() => Ok(Done::Yes),
             Err(error) => Err(error),
         }
     }
@@ -544,6 +561,10 @@ impl Run {
                         continue;
                     }
                     Err(Error::Api(error)) if error.is_not_found() => break,
+                    Err(Error::Api(error)) if !self.aws.is_real() && error.is_not_implemented() => {
+                        self.leave_out(name, error);
+                        return Ok(Done::Yes);
+                    }
                     Err(Error::Api(error)) if error.is_in_use() || is_not_yet(step.kind, &error) => {
                         format!("what still uses it ({})", error.code)
                     }
@@ -561,6 +582,12 @@ impl Run {
             known.remove(&step.resource);
         }
         Ok(Done::Yes)
+    }
+
+    /// An imitation of AWS has no operation for this.
+    fn leave_out(&self, name: &StepName, error: ApiError) {
+        let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        left_out.push((name.clone(), Error::Api(error)));
     }
 
     /// Calls until it works, as long as AWS says "not yet". `None` when the run was stopped.

@@ -122,7 +122,7 @@ impl Inventory {
                 owned.push(Owned { id: Some(id), kind: *kind, live });
             }
         }
-        let parents: Vec<&Live> = owned.iter().map(|one| one.live).collect();
+        let parents: Vec<(&Live, Kind)> = owned.iter().map(|one| (one.live, one.kind)).collect();
         let mut children = Vec::new();
         for kind in kinds {
             let Identity::Parent { parent, .. } = kind.traits.identity else { continue };
@@ -130,7 +130,7 @@ impl Inventory {
                 let Some(names) = live.spec.get(parent).and_then(|value| value.as_str()) else {
                     continue;
                 };
-                if parents.iter().any(|owner| owner.is_called(names)) {
+                if parents.iter().any(|(owner, kind)| owner.is_called(kind, names)) {
                     children.push(Owned { id: None, kind: *kind, live });
                 }
             }
@@ -152,11 +152,15 @@ pub struct Owned<'a> {
 }
 
 impl Live {
-    /// Whether the text names this resource: its id, its ARN, or one of its outputs.
-    pub fn is_called(&self, text: &str) -> bool {
-        self.id == text
-            || self.arn.as_deref() == Some(text)
-            || self.outputs.values().any(|output| output == text)
+    /// Whether the text names this resource of a kind: its id, its ARN, or one of its aliases.
+    pub fn is_called(&self, kind: &Kind, text: &str) -> bool {
+        self.names(kind).any(|name| name == text)
+    }
+
+    /// What others may call it.
+    pub(crate) fn names<'a>(&'a self, kind: &'a Kind) -> impl Iterator<Item = &'a str> {
+        let aliases = kind.traits.aliases.iter().filter_map(|alias| self.output(alias));
+        std::iter::once(self.id.as_str()).chain(self.arn.as_deref()).chain(aliases)
     }
 }
 

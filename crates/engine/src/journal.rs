@@ -166,7 +166,7 @@ impl Journal {
             .filter(|intent| {
                 let shown = inventory.of_kind(&intent.kind);
                 match &intent.id {
-                    Some(id) => !shown.iter().any(|live| live.is_called(id)),
+                    Some(id) => !shown.iter().any(|live| &live.id == id),
                     None => !shown.iter().any(|live| {
                         live.tags.get(crate::stack::RESOURCE_TAG).map(String::as_str)
                             == Some(intent.resource.as_str())

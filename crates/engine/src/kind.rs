@@ -151,6 +151,11 @@ pub struct Traits {
     /// [`Status::Deleting`] is revived by `update`, with a change of the field [`REVIVE`], instead of
     /// being made anew.
     pub revivable: bool,
+    /// Outputs by which others refer to it, beside its id and ARN. Each is unique to the resource.
+    pub aliases: &'static [&'static str],
+    /// Only there when somebody asks for it: a guard of the whole account. Imitations of AWS may lack its
+    /// service altogether.
+    pub optional: bool,
     /// In which order a replacement happens.
     pub replacement: Replacement,
     /// How long readiness takes.
@@ -176,6 +181,8 @@ impl Traits {
             write_only: &[],
             protected: false,
             revivable: false,
+            aliases: &[],
+            optional: false,
             replacement: Replacement::DeleteFirst,
             ready: Poll::SHORT,
             gone: Poll::SHORT,
@@ -525,6 +532,7 @@ pub struct Kind {
     pub(crate) delete: for<'a> fn(&'a Aws, &'a Live, &'a Deletion) -> BoxFuture<'a, Result<()>>,
     pub(crate) gone: for<'a> fn(&'a Aws, &'a Live) -> BoxFuture<'a, Result<bool>>,
     pub(crate) settled: fn(&str, &Value, &Value) -> bool,
+    pub(crate) canonical: fn(&Value) -> Option<Value>,
 }
 
 impl fmt::Debug for Kind {
@@ -572,6 +580,7 @@ impl Kind {
             },
             gone: |aws, live| Box::pin(async move { T::gone(aws, &live.typed::<T>()?).await }),
             settled: T::settled,
+            canonical: |spec| serde_json::to_value(T::deserialize(spec).ok()?).ok(),
         }
     }
 

@@ -23,6 +23,10 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Options {
     /// Resources that hold data may be replaced and deleted.
     pub allow_data_loss: bool,
+    /// The account is an imitation of AWS that may lack services and operations: an optional kind that
+    /// nothing declares and that cannot be listed counts as absent, and an attribute that the server
+    /// has no operation for is left alone. On AWS itself either stops the plan.
+    pub imitation: bool,
 }
 
 /// What is to be done, resource by resource.
@@ -281,7 +285,7 @@ pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Optio
         problems: faults(stack),
         unchanged: 0,
     };
-    plan.problems.extend(unreadable(inventory, kinds));
+    plan.problems.extend(unreadable(stack, inventory, kinds, options));
     let Some(order) = creation_order(stack) else {
         plan.problems.extend(cycle(stack));
         return plan;
@@ -329,6 +333,9 @@ pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Optio
         };
         let changes = differences(node, live, &desired);
         for (field, error) in &live.unreadable {
+            if options.imitation && error.is_not_implemented() {
+                continue;
+            }
             plan.problems.push(Problem::UnreadableField {
                 resource: node.id.clone(),
                 field: field.clone(),
@@ -373,6 +380,12 @@ pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Optio
     }
     plan.actions.sort_by(|a, b| (&a.resource, &a.live_id).cmp(&(&b.resource, &b.live_id)));
     plan
+}
+
+/// Which live resource each resource of the stack is. What does not exist is not listed.
+pub fn live_of(stack: &Stack, inventory: &Inventory, kinds: &[Kind]) -> BTreeMap<LogicalId, Live> {
+    let matched = matched(stack, inventory, kinds).map(|matched| matched.of).unwrap_or_default();
+    matched.into_iter().map(|(id, live)| (id, live.clone())).collect()
 }
 
 /// The inventory that carrying the plan out would lead to, for judging a plan before the first call.
@@ -436,7 +449,7 @@ pub fn destroy(name: &StackName, inventory: &Inventory, kinds: &[Kind], options:
         region: inventory.region.clone(),
         actions: Vec::new(),
         kept: Vec::new(),
-        problems: unreadable(inventory, kinds).collect(),
+        problems: unreadable(&Stack::new(name.clone(), BTreeMap::new()), inventory, kinds, options),
         unchanged: 0,
     };
     let owned: Vec<Owned<'_>> = inventory
@@ -448,7 +461,7 @@ pub fn destroy(name: &StackName, inventory: &Inventory, kinds: &[Kind], options:
     // What holds data, and transitively what it refers to.
     let mut why_kept: BTreeMap<usize, String> = BTreeMap::new();
     if !options.allow_data_loss {
-        let lookup = Names::new(owned.iter().map(|one| one.live));
+        let lookup = Names::new(owned.iter().map(|one| (one.live, &one.kind)));
         let mut next: Vec<usize> = (0..owned.len())
             .filter(|&at| owned[at].kind.traits.protected)
             .inspect(|&at| {
@@ -550,13 +563,25 @@ fn faults(stack: &Stack) -> Vec<Problem> {
     problems
 }
 
-fn unreadable(inventory: &Inventory, kinds: &[Kind]) -> impl Iterator<Item = Problem> {
-    kinds.iter().flat_map(|kind| {
-        let errors = inventory.errors.get(kind.name()).map_or(&[][..], Vec::as_slice);
-        errors
-            .iter()
-            .map(|error| Problem::Unreadable { kind: kind.name().into(), error: error.clone() })
-    }).collect::<Vec<_>>().into_iter()
+fn unreadable(
+    stack: &Stack,
+    inventory: &Inventory,
+    kinds: &[Kind],
+    options: Options,
+) -> Vec<Problem> {
+    let matters = |kind: &&Kind| {
+        let missing_is_fine = kind.traits.optional && options.imitation;
+        !missing_is_fine || stack.nodes().any(|node| node.kind.name() == kind.name())
+    };
+    let errors_of = |kind: &Kind| inventory.errors.get(kind.name()).cloned().unwrap_or_default();
+    kinds
+        .iter()
+        .filter(matters)
+        .flat_map(|kind| {
+            let unread = |error| Problem::Unreadable { kind: kind.name().into(), error };
+            errors_of(kind).into_iter().map(unread)
+        })
+        .collect()
 }
 
 /// The nodes with what each needs first before it; `None` if that is impossible.
@@ -671,24 +696,20 @@ fn conflict(node: &Node, desired: &Value, inventory: &Inventory, owner: &str) ->
 
 /// Finds live resources by the names that texts call them.
 pub(crate) struct Names<'a> {
-    /// By id, output or ARN. `None` where several are called the same: such a text names neither. (A
+    /// By id, ARN or alias. `None` where several are called the same: such a text names neither. (A
     /// deletion that comes too early for it is refused by AWS as "in use", and tried again.)
     exact: BTreeMap<&'a str, Option<usize>>,
     arns: Vec<(&'a str, usize)>,
 }
 
 impl<'a> Names<'a> {
-    pub(crate) fn new(live: impl Iterator<Item = &'a Live>) -> Self {
+    pub(crate) fn new(live: impl Iterator<Item = (&'a Live, &'a Kind)>) -> Self {
         let mut names = Self { exact: BTreeMap::new(), arns: Vec::new() };
-        for (at, live) in live.enumerate() {
-            names.call(&live.id, at);
-            for output in live.outputs.values() {
-                names.call(output, at);
+        for (at, (live, kind)) in live.enumerate() {
+            for name in live.names(kind) {
+                names.call(name, at);
             }
-            if let Some(arn) = &live.arn {
-                names.call(arn, at);
-                names.arns.push((arn, at));
-            }
+            names.arns.extend(live.arn.as_deref().map(|arn| (arn, at)));
         }
         names
     }
@@ -705,7 +726,7 @@ impl<'a> Names<'a> {
     }
 
     /// The resources that a live resource of a kind mentions, by the field that does: by id, ARN or
-    /// output, or by ARN within a longer text. What it calls itself is no mention.
+    /// alias, or by ARN within a longer text. What it calls itself is no mention.
     pub(crate) fn mentioned_by(&self, live: &Live, kind: &Kind) -> Vec<(String, BTreeSet<usize>)> {
         let fields = live.spec.as_object().into_iter().flatten();
         fields

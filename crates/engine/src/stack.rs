@@ -195,6 +195,12 @@ impl<T> Clone for Handle<T> {
 }
 
 impl<T: Resource> Handle<T> {
+    /// A resource that is declared later, by its logical id: for two layers that refer to each other. A
+    /// plan reports it if nothing declares it.
+    pub fn later(id: impl Into<String>) -> Self {
+        Self { id: LogicalId::new(id), need: Need::Created, kind: PhantomData }
+    }
+
     /// Its name within the stack.
     pub fn logical_id(&self) -> &LogicalId {
         &self.id

@@ -247,7 +247,7 @@ impl<'a> Builder<'a> {
 
     /// What refers to something goes, or lets go, before it.
     fn order_deletions(&mut self) {
-        let names = Names::new(self.going.iter().map(|going| &going.live));
+        let names = Names::new(self.going.iter().map(|going| (&going.live, &going.kind)));
         let mut edges: Vec<(StepId, StepId)> = Vec::new();
         for (at, user) in self.going.iter().enumerate() {
             for (field, mentioned) in names.mentioned_by(&user.live, &user.kind) {

@@ -200,7 +200,7 @@ async fn data_is_neither_replaced_nor_deleted_without_a_word() {
     assert_eq!(kept, ["base", "vault"], "what the data rests on stays, too");
     assert!(plan.actions.is_empty());
 
-    let word = Options { allow_data_loss: true };
+    let word = Options { allow_data_loss: true, ..Options::default() };
     deploy::up(&aws, &make(2), KINDS, word).await.unwrap();
     deploy::down(&aws, make(1).name(), KINDS, word).await.unwrap();
     assert!(world("vault").lock().unwrap().vaults.is_empty());
@@ -215,7 +215,7 @@ async fn those_who_refer_to_what_makes_room_for_its_successor_move_over_afterwar
         stack.add("friend", Thing::named("friend").friend(vault.id()));
         stack
     };
-    let word = Options { allow_data_loss: true };
+    let word = Options { allow_data_loss: true, ..Options::default() };
     deploy::up(&aws, &make(1), KINDS, word).await.unwrap();
     deploy::up(&aws, &make(2), KINDS, word).await.unwrap();
     assert!(deploy::drift(&aws, &make(2), KINDS).await.is_empty());

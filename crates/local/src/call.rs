@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use rand::RngExt;
-use winterbaume_core::{MockRequest, extract_path, extract_query_string, parse_query_string, percent_decode};
+use winterbaume_core::{MockRequest, extract_path, extract_query_string};
 
 use crate::clock::Delays;
 use crate::state::{Account, Region};
@@ -36,6 +36,27 @@ impl Call<'_> {
     /// The caller: the plane has one user, and it may do everything.
     pub fn caller_arn(&self) -> String {
         format!("arn:aws:iam::{}:user/embedded", self.account.id)
+    }
+
+    /// Whether a policy may name this principal: everybody, an account, or a user or role that
+    /// exists. What other accounts have is not known here.
+    pub fn principal_exists(&self, principal: &str) -> bool {
+        let is_account = |id: &str| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
+        if principal == "*" || is_account(principal) || principal == self.caller_arn() {
+            return true;
+        }
+        let parts: Vec<&str> = principal.splitn(6, ':').collect();
+        match parts.as_slice() {
+            ["arn", _, "iam" | "sts", "", account, what] if *account == self.account.id => {
+                let name = what.rsplit('/').next().unwrap_or_default();
+                *what == "root"
+                    || what.starts_with("assumed-role/")
+                    || (what.starts_with("role/")
+                        && self.account.global.iam.roles.contains_key(name))
+            }
+            ["arn", _, "iam" | "sts", "", account, _] => is_account(account),
+            _ => false,
+        }
     }
 
     /// The account's twelve digits.
@@ -95,7 +116,7 @@ impl Call<'_> {
 
     /// The parameters of a query-protocol request, `Action` among them.
     pub fn form(&self) -> HashMap<String, String> {
-        parse_query_string(&String::from_utf8_lossy(&self.request.body))
+        pairs(&String::from_utf8_lossy(&self.request.body)).collect()
     }
 
     /// The operation of a JSON-protocol request.
@@ -107,11 +128,61 @@ impl Call<'_> {
     /// The path of a REST request, split at slashes and decoded.
     pub fn segments(&self) -> Vec<String> {
         let path = extract_path(&self.request.uri);
-        path.trim_matches('/').split('/').map(percent_decode).collect()
+        path.trim_matches('/').split('/').map(decode).collect()
     }
 
     /// The query string of a REST request. Of repeated keys, the last.
     pub fn query(&self) -> HashMap<String, String> {
-        parse_query_string(extract_query_string(&self.request.uri))
+        pairs(extract_query_string(&self.request.uri)).collect()
+    }
+
+    /// Every value of a key that a query string repeats (`tagKeys`).
+    pub fn query_values(&self, name: &str) -> Vec<String> {
+        let all = pairs(extract_query_string(&self.request.uri));
+        all.filter(|(key, _)| key == name).map(|(_, value)| value).collect()
+    }
+}
+
+/// The pairs of a query string or form, decoded. A key without `=` has an empty value.
+fn pairs(text: &str) -> impl Iterator<Item = (String, String)> {
+    let decoded = |text: &str| decode(&text.replace('+', " "));
+    text.split('&').filter(|pair| !pair.is_empty()).map(move |pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decoded(key), decoded(value))
+    })
+}
+
+/// Text with its `%XX` decoded. winterbaume's own decoder takes each byte for a character, and so
+/// breaks everything that is not ASCII.
+pub(crate) fn decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut i = 0;
+    while i < bytes.len() {
+        let hex = (bytes[i] == b'%').then(|| text.get(i + 1..i + 3)).flatten();
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                i += 3;
+            }
+            None => {
+                out.push(bytes[i]);
+                i += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{decode, pairs};
+
+    #[test]
+    fn text_beyond_ascii_survives() {
+        assert_eq!(decode("a%2Fb%20%C3%A4+%"), "a/b ä+%");
+        let all: Vec<_> = pairs("a=1+2%2B&versioning&b=%E2%80%93").collect();
+        let own = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(all, [own("a", "1 2+"), own("versioning", ""), own("b", "–")]);
     }
 }

@@ -46,8 +46,11 @@ impl Fault {
 
     /// An operation that this plane does not have.
     pub fn unknown_operation(service: &str, operation: &str) -> Self {
-        Self::new("UnknownOperationException", format!("the embedded control plane has no {service} {operation}"))
-            .status(501)
+        Self::new(
+            "UnknownOperationException",
+            format!("the embedded control plane has no {service} {operation}"),
+        )
+        .status(501)
     }
 
     /// As an HTTP answer.
@@ -56,18 +59,25 @@ impl Fault {
         match protocol {
             Protocol::Ec2 => MockResponse::xml(
                 self.status,
-                format!("<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>embedded</RequestID></Response>"),
+                format!(
+                    "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>embedded</RequestID></Response>"
+                ),
             ),
             Protocol::Query => MockResponse::xml(
                 self.status,
-                format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>embedded</RequestId></ErrorResponse>"),
+                format!(
+                    "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>embedded</RequestId></ErrorResponse>"
+                ),
             ),
             Protocol::RestXml => MockResponse::xml(
                 self.status,
-                format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{message}</Message><RequestId>embedded</RequestId></Error>"),
+                format!(
+                    "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{message}</Message><RequestId>embedded</RequestId></Error>"
+                ),
             ),
             Protocol::Json => {
-                let body = json!({"__type": self.code, "message": self.message, "Message": self.message});
+                let body =
+                    json!({"__type": self.code, "message": self.message, "Message": self.message});
                 MockResponse::json(self.status, body.to_string())
             }
             Protocol::RestJson => {

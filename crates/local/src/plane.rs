@@ -9,9 +9,11 @@ use aws_smithy_runtime_api::client::http::{
     SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
 use winterbaume_core::auth::{extract_region_from_headers, extract_service_from_headers};
 use winterbaume_core::{MockRequest, MockResponse};
@@ -24,7 +26,9 @@ use crate::state::{Account, Store};
 
 /// Why a kept account could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot open the embedded account in {folder}: {why}; remove the folder to start with an empty account")]
+#[error(
+    "cannot open the embedded account in {folder}: {why}; remove the folder to start with an empty account"
+)]
 pub struct OpenError {
     folder: String,
     #[source]
@@ -132,25 +136,34 @@ impl HttpConnector for ControlPlane {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let mut headers = http::HeaderMap::new();
         for (name, value) in request.headers() {
-            if let (Ok(name), Ok(value)) = (
-                http::HeaderName::from_bytes(name.as_bytes()),
-                http::HeaderValue::from_str(value),
-            ) {
+            if let (Ok(name), Ok(value)) =
+                (http::HeaderName::from_bytes(name.as_bytes()), http::HeaderValue::from_str(value))
+            {
                 headers.append(name, value);
             }
         }
-        let request = MockRequest {
-            method: request.method().to_owned(),
-            uri: request.uri().to_owned(),
-            headers,
-            body: request.body().bytes().map(Bytes::copy_from_slice).unwrap_or_default(),
-        };
-        HttpConnectorFuture::ready(Ok(to_http(self.handle(&request))))
+        let (method, uri) = (request.method().to_owned(), request.uri().to_owned());
+        if let Some(body) = request.body().bytes() {
+            let body = Bytes::copy_from_slice(body);
+            let request = MockRequest { method, uri, headers, body };
+            return HttpConnectorFuture::ready(Ok(to_http(self.handle(&request))));
+        }
+        // A body that is not in memory has to be read first.
+        let plane = self.clone();
+        HttpConnectorFuture::new(async move {
+            let body = ByteStream::new(request.into_body()).collect().await;
+            let body = body.map_err(|why| ConnectorError::user(Box::new(why)))?.into_bytes();
+            Ok(to_http(plane.handle(&MockRequest { method, uri, headers, body })))
+        })
     }
 }
 
 impl HttpClient for ControlPlane {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }

@@ -68,9 +68,7 @@ impl Document {
                 statement.get("Effect").and_then(Value::as_str) == Some(effect)
                     && names(statement, "Principal", |value| is_principal(value, who))
                     && names(statement, "Action", |value| {
-                        any(value, |pattern| {
-                            like(&pattern.to_lowercase(), &action.to_lowercase())
-                        })
+                        any(value, |pattern| like(&pattern.to_lowercase(), &action.to_lowercase()))
                     })
                     && names(statement, "Resource", |value| {
                         any(value, |pattern| like(pattern, resource))
@@ -79,6 +77,13 @@ impl Document {
             })
         };
         applies("Allow", true) && !applies("Deny", false)
+    }
+
+    /// Every resource that the document names.
+    pub(crate) fn resources(&self) -> Vec<String> {
+        let fields = ["Resource", "NotResource"];
+        let named = |field| self.statements.iter().filter_map(move |s| s.get(field));
+        fields.into_iter().flat_map(named).flat_map(strings).collect()
     }
 
     /// Every principal of a kind (`AWS`, `Service`) that the document names.
@@ -119,9 +124,7 @@ impl Document {
         ];
         self.statements.iter().any(|statement| {
             let everyone = match statement.get("Principal") {
-                Some(Value::Object(kinds)) => {
-                    kinds.values().any(|who| any(who, |one| one == "*"))
-                }
+                Some(Value::Object(kinds)) => kinds.values().any(|who| any(who, |one| one == "*")),
                 Some(who) => any(who, |one| one == "*"),
                 None => statement.contains_key("NotPrincipal"),
             };
@@ -259,9 +262,7 @@ fn compare(operator: &str, wanted: &Value, actual: &str) -> Option<bool> {
     Some(match operator {
         "StringEquals" => any(wanted, |one| one == actual),
         "StringNotEquals" => !any(wanted, |one| one == actual),
-        "StringEqualsIgnoreCase" | "Bool" => {
-            any(wanted, |one| one.eq_ignore_ascii_case(actual))
-        }
+        "StringEqualsIgnoreCase" | "Bool" => any(wanted, |one| one.eq_ignore_ascii_case(actual)),
         "StringLike" | "ArnLike" | "ArnEquals" => any(wanted, |one| like(one, actual)),
         "StringNotLike" | "ArnNotLike" | "ArnNotEquals" => !any(wanted, |one| like(one, actual)),
         "Null" => any(wanted, |one| one == "false"),
@@ -342,7 +343,8 @@ mod tests {
 
     #[test]
     fn a_wildcard_principal_is_public_unless_tied() {
-        let open = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}}"#;
+        let open =
+            r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}}"#;
         assert!(Document::parse(open).unwrap().is_public());
         let tied = r#"{"Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "s3:*",
             "Condition": {"StringEquals": {"aws:PrincipalAccount": "123456789012"}}}}"#;

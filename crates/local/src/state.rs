@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
@@ -39,8 +39,9 @@ impl<T: Serialize + DeserializeOwned + Default> Tracked<T> {
     fn load(path: &Path) -> io::Result<Self> {
         match fs::read(path) {
             Ok(text) => {
-                let value = serde_json::from_slice(&text)
-                    .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {why}", path.display())))?;
+                let value = serde_json::from_slice(&text).map_err(|why| {
+                    io::Error::new(io::ErrorKind::InvalidData, format!("{}: {why}", path.display()))
+                })?;
                 Ok(Self { value, touched: false })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
@@ -48,19 +49,16 @@ impl<T: Serialize + DeserializeOwned + Default> Tracked<T> {
         }
     }
 
-    fn save(&mut self, path: &Path) -> io::Result<bool> {
+    fn save(&mut self, path: &Path) -> io::Result<()> {
         if !self.touched {
-            return Ok(false);
-        }
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
+            return Ok(());
         }
         // A rename is atomic: a process killed here leaves the old state or the new one.
         let fresh = path.with_extension("new");
         fs::write(&fresh, serde_json::to_vec(&self.value)?)?;
         fs::rename(&fresh, path)?;
         self.touched = false;
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -78,10 +76,16 @@ macro_rules! states {
                 Ok(Self { $($service: Tracked::load(&folder.join(concat!(stringify!($service), ".json")))?,)* })
             }
 
-            fn save(&mut self, folder: &Path) -> io::Result<bool> {
-                let mut any = false;
-                $(any |= self.$service.save(&folder.join(concat!(stringify!($service), ".json")))?;)*
-                Ok(any)
+            fn is_touched(&self) -> bool {
+                false $(|| self.$service.touched)*
+            }
+
+            fn save(&mut self, folder: &Path) -> io::Result<()> {
+                if self.is_touched() {
+                    fs::create_dir_all(folder)?;
+                }
+                $(self.$service.save(&folder.join(concat!(stringify!($service), ".json")))?;)*
+                Ok(())
             }
         }
     };
@@ -91,6 +95,8 @@ states! {
     /// What is the same in every region.
     Global {
         iam: services::iam::State,
+        s3: services::s3::State,
+        s3control: services::s3control::State,
         // A line for each global service: name, state.
     }
 }
@@ -102,6 +108,25 @@ states! {
         ec2: services::ec2::State,
         kms: services::kms::State,
         logs: services::logs::State,
+        secretsmanager: services::secretsmanager::State,
+        elasticache: services::elasticache::State,
+        rds: services::rds::State,
+        apigateway: services::apigateway::State,
+        wafv2: services::wafv2::State,
+        cloudtrail: services::cloudtrail::State,
+        sns: services::sns::State,
+        guardduty: services::guardduty::State,
+        accessanalyzer: services::accessanalyzer::State,
+        monitoring: services::monitoring::State,
+        application_autoscaling: services::application_autoscaling::State,
+        ecs: services::ecs::State,
+        elasticloadbalancing: services::elasticloadbalancing::State,
+        kinesis: services::kinesis::State,
+        firehose: services::firehose::State,
+        elasticfilesystem: services::elasticfilesystem::State,
+        backup: services::backup::State,
+        acm: services::acm::State,
+        lambda: services::lambda::State,
         // A line for each regional service: name, state.
     }
 }
@@ -123,9 +148,18 @@ impl Default for Account {
 }
 
 impl Account {
+    /// Every region in which something was made.
+    pub fn regions(&self) -> impl Iterator<Item = (&str, &Region)> {
+        self.regions.iter().map(|(name, region)| (name.as_str(), region))
+    }
+
     /// A region's state, to look at.
     pub fn region_if_any(&self, name: &str) -> Option<&Region> {
         self.regions.get(name)
+    }
+
+    fn is_touched(&self) -> bool {
+        self.global.is_touched() || self.regions.values().any(Region::is_touched)
     }
 
     /// A region's state.
@@ -140,52 +174,91 @@ impl Account {
 pub(crate) struct Store {
     folder: PathBuf,
     lock: File,
-    generation: u64,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Header {
-    generation: u64,
+    /// The generation of what is in memory; `None` before the first load.
+    generation: Option<u64>,
 }
 
 impl Store {
     pub(crate) fn open(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(folder.join("lock"))?;
-        // Generation 0 is never on disk, so the first call loads whatever is there.
-        Ok(Self { folder: folder.to_owned(), lock, generation: 0 })
+        // The account holds secrets, if only imitated ones.
+        #[cfg(unix)]
+        fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(folder.join("lock"))?;
+        Ok(Self { folder: folder.to_owned(), lock, generation: None })
     }
 
     /// Takes the lock, and loads the account again if another process has changed it since.
     pub(crate) fn enter(&mut self, account: &mut Account) -> io::Result<()> {
         self.lock.lock()?;
-        let header: Tracked<Header> = Tracked::load(&self.folder.join("generation.json"))?;
-        if header.generation != self.generation {
-            let mut fresh = Account { global: Global::load(&self.folder.join("global"))?, ..Account::default() };
-            for entry in fs::read_dir(&self.folder)? {
-                let entry = entry?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if entry.file_type()?.is_dir() && name != "global" {
-                    fresh.regions.insert(name, Region::load(&entry.path())?);
-                }
-            }
-            *account = fresh;
-            self.generation = header.generation;
+        let loaded = self.refresh(account);
+        if loaded.is_err() {
+            self.lock.unlock()?;
         }
+        loaded
+    }
+
+    fn refresh(&mut self, account: &mut Account) -> io::Result<()> {
+        let generation = self.stored_generation()?;
+        if self.generation == Some(generation) {
+            return Ok(());
+        }
+        let mut fresh =
+            Account { global: Global::load(&self.folder.join("global"))?, ..Account::default() };
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.file_type()?.is_dir() && name != "global" {
+                fresh.regions.insert(name, Region::load(&entry.path())?);
+            }
+        }
+        *account = fresh;
+        self.generation = Some(generation);
         Ok(())
+    }
+
+    /// The generation on disk. It is written in place in the lock file: a few bytes, which a kill
+    /// does not tear apart, and much cheaper than to replace one more file.
+    fn stored_generation(&self) -> io::Result<u64> {
+        let mut text = String::new();
+        (&self.lock).seek(SeekFrom::Start(0))?;
+        (&self.lock).read_to_string(&mut text)?;
+        let wrong = |why| {
+            let lock = self.folder.join("lock");
+            io::Error::new(io::ErrorKind::InvalidData, format!("{}: {why}", lock.display()))
+        };
+        match text.trim() {
+            "" => Ok(0),
+            number => number.parse().map_err(wrong),
+        }
     }
 
     /// Saves what was touched, and lets go of the lock.
     pub(crate) fn leave(&mut self, account: &mut Account) -> io::Result<()> {
-        let mut any = account.global.save(&self.folder.join("global"))?;
+        let saved = self.save(account);
+        self.lock.unlock()?;
+        saved
+    }
+
+    fn save(&mut self, account: &mut Account) -> io::Result<()> {
+        if !account.is_touched() {
+            return Ok(());
+        }
+        // The generation goes first: should this process be killed between two files, others still
+        // load what it wrote.
+        let generation = self.generation.unwrap_or_default() + 1;
+        (&self.lock).seek(SeekFrom::Start(0))?;
+        (&self.lock).write_all(format!("{generation:020}").as_bytes())?;
+        self.generation = Some(generation);
+        account.global.save(&self.folder.join("global"))?;
         for (name, region) in &mut account.regions {
-            any |= region.save(&self.folder.join(name))?;
+            region.save(&self.folder.join(name))?;
         }
-        if any {
-            self.generation += 1;
-            let mut header = Tracked { value: Header { generation: self.generation }, touched: true };
-            header.save(&self.folder.join("generation.json"))?;
-        }
-        self.lock.unlock()
+        Ok(())
     }
 }

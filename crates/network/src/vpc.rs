@@ -7,8 +7,8 @@ use aws_sdk_ec2::types::{
 };
 use engine::vocabulary::{Arn, VpcId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Resource, Result, Scope, Status, Tags,
-    Traits, client,
+    Aws, Changes, Collected, Deletion, Error, Live, New, Poll, Resource, Result, Scope, Status,
+    Tags, Traits, client,
 };
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ impl Resource for Vpc {
     const TRAITS: Traits = Traits {
         immutable: &["cidr_block"],
         late: &["dns_hostnames", "dns_support", "default_security_group_closed"],
+        // What other services still have in it takes minutes to go.
+        gone: Poll::MINUTES,
         not_yet: &[("InvalidVpcID.NotFound", ""), ("InvalidGroup.NotFound", "")],
         ..Traits::of("ec2.vpc")
     };

@@ -1,1 +1,75 @@
-//! KMS keys, secrets, CloudTrail with its locked bucket, alarms and account guards.
+//! KMS keys, secrets, CloudTrail with its locked buckets, alarms and account guards.
+//!
+//! [`declare`] puts the layer into a larger stack; its parts ([`declare_keys`], [`declare_credentials`],
+//! [`declare_trail`], [`declare_alarms`], [`declare_guards`]) are there for stacks whose other layers
+//! come in between. [`provision`] brings the layer up on its own:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use engine::{Aws, StackName, Target};
+//! use security::{Place, SecuritySpec, provision};
+//!
+//! // An AWS account inside this process; `Target::Aws` is the real one.
+//! let target = Target::Embedded(local::ControlPlane::in_memory().http_client());
+//! let aws = Aws::connect(target, Some("us-east-1")).await?;
+//!
+//! let spec = SecuritySpec { deletion_window_days: 7, ..SecuritySpec::new(Place::from(&aws)) };
+//! let outputs = provision(&aws, StackName::new("student", "dev"), &spec).await?;
+//! assert_eq!(outputs.kms_key_arns.len(), 6);
+//! assert_eq!(outputs.trail_name, "student-trail-dev");
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod account_public_access_block;
+pub mod alarm;
+pub mod alarms;
+pub mod analyzer;
+pub mod audit_trail;
+pub mod bucket;
+pub mod credentials;
+pub mod detector;
+pub mod guards;
+pub mod key;
+pub mod keys;
+mod place;
+mod s3;
+pub mod secret;
+mod spec;
+pub mod topic;
+pub mod trail;
+
+use engine::Kind;
+
+pub use account_public_access_block::AccountPublicAccessBlock;
+pub use alarm::Alarm;
+pub use alarms::{Alarms, AlarmsSpec, MetricFilter, declare_alarms};
+pub use analyzer::Analyzer;
+pub use audit_trail::{AuditTrail, TrailSpec, declare_locked_bucket, declare_trail};
+pub use bucket::Bucket;
+pub use credentials::{Credentials, CredentialsSpec, declare_credentials};
+pub use detector::Detector;
+pub use guards::{GuardsSpec, declare_guards};
+pub use key::Key;
+pub use keys::{Keys, KeysSpec, declare_keys};
+pub use place::Place;
+pub use secret::Secret;
+pub use spec::{
+    Fault, Outputs, ProvisionError, Security, SecuritySpec, bucket_name, declare, provision,
+};
+pub use topic::Topic;
+pub use trail::Trail;
+
+/// The kinds of this layer.
+pub const KINDS: &[Kind] = &[
+    Kind::of::<Key>(),
+    Kind::of::<Secret>(),
+    Kind::of::<Bucket>(),
+    Kind::of::<Trail>(),
+    Kind::of::<Topic>(),
+    Kind::of::<Alarm>(),
+    Kind::of::<Detector>(),
+    Kind::of::<Analyzer>(),
+    Kind::of::<AccountPublicAccessBlock>(),
+];

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use engine::kind::Deletion;
-use engine::plan::{self, Options, Plan};
+use engine::plan::{self, Plan};
 use serde_json::json;
 
 use super::{Session, paint_stdout, print_json, refuse_problems, require_complete};
@@ -18,7 +18,7 @@ pub async fn run(common: &Common, args: &Deploy) -> Result<ExitCode, Failure> {
     let saved = args.plan_file.as_deref().map(read_plan).transpose()?;
     let stack = session.stack().await?;
     let inventory = session.collect().await;
-    let options = Options { allow_data_loss: args.allow_data_loss };
+    let options = session.options(args.allow_data_loss);
     let plan = plan::plan(&stack.graph, &inventory, &crate::stack::kinds(), options);
 
     let paint = paint_stdout();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use engine::Stack;
 use engine::kind::Deletion;
-use engine::plan::{self, Options};
+use engine::plan;
 use serde_json::json;
 
 use super::{Session, paint_stdout, print_json, refuse_problems, require_complete};
@@ -17,7 +17,7 @@ use crate::render;
 pub async fn run(common: &Common, args: &Destroy) -> Result<ExitCode, Failure> {
     let session = Session::start(common).await?;
     let inventory = session.collect().await;
-    let options = Options { allow_data_loss: args.allow_data_loss };
+    let options = session.options(args.allow_data_loss);
     let plan = plan::destroy(&session.name, &inventory, &crate::stack::kinds(), options);
 
     let paint = paint_stdout();

@@ -13,16 +13,16 @@ use std::sync::Arc;
 use engine::execute::{Execution, Outcome, execute};
 use engine::inventory::collect;
 use engine::kind::Deletion;
-use engine::plan::Plan;
+use engine::plan::{Options, Plan};
 use engine::steps::Steps;
 use engine::{Inventory, Journal, Scope, Stack, StackName};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::Common;
-use crate::config::{Config, Source};
+use crate::cli::{Common, TargetName};
+use crate::config::{Config, Fault, Source, Zones};
 use crate::failure::{Failure, Problems};
 use crate::render::{Paint, progress};
-use crate::stack::{self, FullStack};
+use crate::stack::{self, FullStack, Place};
 use crate::target::{self, Connection};
 
 /// What a command that knows the stack starts from.
@@ -44,10 +44,15 @@ impl Session {
         if let Some(environment) = &common.env {
             config.environment.clone_from(environment);
         }
-        let faults = config.check();
-        if !faults.is_empty() {
-            return Err(source.report(faults).into());
-        }
+        refuse_faults(&source, config.check())?;
+        // The layers' own checks need no account: what they find is found before any call.
+        let nowhere = Place {
+            account_id: "000000000000".into(),
+            region: common.region.clone().or(config.region.clone()).unwrap_or("us-east-1".into()),
+            zones: config.network.availability_zones.names_or_stand_ins(),
+            is_real: target::choose(common)? == TargetName::Aws,
+        };
+        refuse_faults(&source, FullStack::declare(&config, &nowhere).1)?;
         let connection = target::connect(common, config.region.as_deref()).await?;
         let name = StackName::new(&config.project, &config.environment);
         let journal = Arc::new(connection.journal(&name)?);
@@ -56,7 +61,25 @@ impl Session {
 
     /// The desired graph.
     pub async fn stack(&self) -> Result<FullStack, Failure> {
-        stack::declare(&self.connection.aws, &self.config, &self.source).await
+        let aws = &self.connection.aws;
+        let zones = match &self.config.network.availability_zones {
+            Zones::Count(count) => network::availability_zones(aws, *count).await?,
+            Zones::Named(names) => names.clone(),
+        };
+        let place = Place {
+            account_id: aws.account_id().into(),
+            region: aws.region().into(),
+            zones,
+            is_real: aws.is_real(),
+        };
+        let (stack, faults) = FullStack::declare(&self.config, &place);
+        refuse_faults(&self.source, faults)?;
+        Ok(stack)
+    }
+
+    /// What the operator has agreed to, and what the target is.
+    pub fn options(&self, allow_data_loss: bool) -> Options {
+        Options { allow_data_loss, imitation: !self.connection.aws.is_real() }
     }
 
     /// What runs.
@@ -111,6 +134,10 @@ impl Session {
         let read = stdin().lock().read_line(&mut answer);
         if read.is_ok() && answer.trim() == "yes" { Ok(()) } else { Err(Failure::Declined) }
     }
+}
+
+fn refuse_faults(source: &Source, faults: Vec<Fault>) -> Result<(), Failure> {
+    if faults.is_empty() { Ok(()) } else { Err(source.report(faults).into()) }
 }
 
 /// The first signal asks to stop, the second ends the process.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use engine::plan::{self, Options};
+use engine::plan;
 
 use super::{Session, paint_stdout, print_json, refuse_problems};
 use crate::cli::{Common, PlanArgs};
@@ -14,7 +14,7 @@ pub async fn run(common: &Common, args: &PlanArgs) -> Result<ExitCode, Failure> 
     let session = Session::start(common).await?;
     let stack = session.stack().await?;
     let inventory = session.collect().await;
-    let options = Options { allow_data_loss: args.allow_data_loss };
+    let options = session.options(args.allow_data_loss);
     let plan = plan::plan(&stack.graph, &inventory, &crate::stack::kinds(), options);
     if common.json {
         print_json(&plan)?;

@@ -1,6 +1,9 @@
 //! What the types cannot say: values that AWS or the stack cannot have.
 
-use super::{Config, Fault};
+use super::{Authorizer, Config, Fault};
+
+/// The services that can be reached without leaving the network.
+const ENDPOINTS: &[&str] = &["s3", "kms", "secretsmanager", "logs", "ecr", "kinesis"];
 
 impl Config {
     /// Every fault of the configuration, whatever layer it concerns.
@@ -11,7 +14,87 @@ impl Config {
         for (key, value) in &self.tags {
             tag(&mut faults, key, value);
         }
+        self.check_zones(&mut faults);
+        for (key, days, floor) in [
+            ("logs.retention_days", self.logs.retention_days, 365),
+            ("logs.disclosure_retention_days", self.logs.disclosure_retention_days, 365),
+        ] {
+            if let Err(why) = compute::validate::retention_days(days) {
+                faults.push(Fault::new(key, why));
+            } else if days < floor {
+                faults.push(Fault::new(key, format!("expected at least {floor}: less loses evidence")));
+            }
+        }
+        self.check_security(&mut faults);
+        self.check_authorizer(&mut faults);
         faults
+    }
+
+    fn check_zones(&self, faults: &mut Vec<Fault>) {
+        let network = &self.network;
+        let zones = network.availability_zones.count();
+        if !(2..=4).contains(&zones) {
+            faults.push(Fault::new(
+                "network.availability_zones",
+                format!("{zones} is not possible: expected two to four, so that losing one loses nothing"),
+            ));
+        }
+        for (key, cidrs) in [
+            ("network.public_cidrs", &network.public_cidrs),
+            ("network.private_cidrs", &network.private_cidrs),
+            ("network.data_cidrs", &network.data_cidrs),
+        ] {
+            if cidrs.len() != zones {
+                faults.push(Fault::new(
+                    key,
+                    format!("{} address ranges for {zones} availability zones: expected one for each", cidrs.len()),
+                ));
+            }
+        }
+        for (index, service) in network.endpoints.iter().enumerate() {
+            if !ENDPOINTS.contains(&service.as_str()) {
+                faults.push(Fault::new(
+                    format!("network.endpoints[{index}]"),
+                    format!("unknown service: expected one of {}", ENDPOINTS.join(", ")),
+                ));
+            }
+        }
+    }
+
+    fn check_security(&self, faults: &mut Vec<Fault>) {
+        let security = &self.security;
+        for (key, value, from, to) in [
+            ("key_rotation_days", security.key_rotation_days, 90, 2560),
+            ("key_deletion_days", security.key_deletion_days, 7, 30),
+            ("secret_recovery_days", security.secret_recovery_days, 7, 30),
+            ("secret_rotation_days", security.secret_rotation_days, 1, 1000),
+            ("trail_lock_days", security.trail_lock_days, 1, 36_500),
+            ("disclosure_lock_days", security.disclosure_lock_days, 1, 36_500),
+            ("load_balancer_log_days", security.load_balancer_log_days, 1, 36_500),
+        ] {
+            if !(from..=to).contains(&value) {
+                faults.push(Fault::new(format!("security.{key}"), format!("expected {from} to {to} days")));
+            }
+        }
+        for (index, email) in security.alarm_emails.iter().enumerate() {
+            let plausible = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
+            if !plausible {
+                faults.push(Fault::new(format!("security.alarm_emails[{index}]"), "expected an e-mail address"));
+            }
+        }
+    }
+
+    fn check_authorizer(&self, faults: &mut Vec<Fault>) {
+        let api = &self.api;
+        match api.authorizer {
+            Authorizer::Cognito if api.user_pool_arns.is_empty() => {
+                faults.push(Fault::new("api.authorizer", "cognito needs api.user_pool_arns"));
+            }
+            Authorizer::Lambda if api.authorizer_function_arn.is_none() => {
+                faults.push(Fault::new("api.authorizer", "lambda needs api.authorizer_function_arn"));
+            }
+            _ => {}
+        }
     }
 }
 

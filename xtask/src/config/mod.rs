@@ -8,6 +8,11 @@ mod read;
 
 use std::collections::BTreeMap;
 
+use api::Route;
+use compute::Workload;
+use data::{
+    BackupSettings, CacheSettings, DatabaseSettings, DisclosureSettings, FilesSettings, StreamSettings,
+};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
@@ -32,19 +37,23 @@ pub struct Config {
     /// Log groups.
     pub logs: Logs,
     /// Aurora PostgreSQL.
-    pub database: Database,
+    pub database: DatabaseSettings,
     /// ElastiCache.
-    pub cache: Cache,
+    pub cache: CacheSettings,
     /// The Kinesis stream.
-    pub stream: Stream,
+    pub stream: StreamSettings,
+    /// The record of disclosures.
+    pub disclosure: DisclosureSettings,
     /// The EFS file system.
-    pub files: Files,
-    /// AWS Backup.
-    pub backup: Backup,
-    /// The ECS service and its tasks.
-    pub service: Service,
-    /// The load balancer before it.
-    pub load_balancer: LoadBalancer,
+    pub files: FilesSettings,
+    /// Whether database and file system are backed up by a plan of AWS Backup.
+    pub backups: bool,
+    /// That plan.
+    pub backup: BackupSettings,
+    /// The ECS service, its tasks, and the load balancer before them.
+    pub service: Workload,
+    /// The load balancer's certificate.
+    pub certificate: Certificate,
     /// The REST API.
     pub api: Api,
     /// What guards the whole account.
@@ -64,13 +73,15 @@ impl Default for Config {
             network: Network::default(),
             security: Security::default(),
             logs: Logs::default(),
-            database: Database::default(),
-            cache: Cache::default(),
-            stream: Stream::default(),
-            files: Files::default(),
-            backup: Backup::default(),
-            service: Service::default(),
-            load_balancer: LoadBalancer::default(),
+            database: DatabaseSettings::default(),
+            cache: CacheSettings::default(),
+            stream: StreamSettings::default(),
+            disclosure: DisclosureSettings::default(),
+            files: FilesSettings::default(),
+            backups: true,
+            backup: BackupSettings::default(),
+            service: placeholder_workload(),
+            certificate: Certificate::default(),
             api: Api::default(),
             guards: Guards::default(),
         }
@@ -88,6 +99,14 @@ pub enum Zones {
 }
 
 impl Zones {
+    /// The names; where only a number is known, stand-ins for as many.
+    pub fn names_or_stand_ins(&self) -> Vec<String> {
+        match self {
+            Self::Count(count) => (1..=*count).map(|number| format!("zone-{number}")).collect(),
+            Self::Named(names) => names.clone(),
+        }
+    }
+
     /// How many.
     pub fn count(&self) -> usize {
         match self {
@@ -113,6 +132,9 @@ pub struct Network {
     pub data_cidrs: Vec<Ipv4Net>,
     /// Whether public subnets hand out public addresses.
     pub public_ip_on_launch: bool,
+    /// Whether tasks may open HTTPS connections to anywhere (through the NAT gateways), and not only to
+    /// the stores and the endpoints. Needed for images that do not come from ECR in this region.
+    pub service_https_egress: bool,
     /// Whether the VPC's traffic is logged.
     pub flow_logs: bool,
     /// The AWS services that are reached without leaving the network: `s3`, `kms`, `secretsmanager`,
@@ -137,6 +159,7 @@ impl Default for Network {
             private_cidrs: cidrs([11, 12]),
             data_cidrs: cidrs([21, 22]),
             public_ip_on_launch: false,
+            service_https_egress: false,
             flow_logs: true,
             endpoints: ["s3", "kms", "secretsmanager", "logs", "ecr", "kinesis"].map(Into::into).into(),
         }
@@ -158,10 +181,12 @@ pub struct Security {
     /// How trail and disclosure logs are locked: `governance` (an administrator with a special
     /// permission can lift it) or `compliance` (nobody can).
     pub object_lock: ObjectLock,
-    /// Days for which trail logs are locked.
-    pub object_lock_days: u32,
-    /// Days after which trail logs are deleted. At least as long as they are locked.
-    pub trail_retention_days: u32,
+    /// Days for which trail logs are locked. They expire when the lock ends.
+    pub trail_lock_days: u32,
+    /// Days for which disclosure records are locked. They expire when the lock ends.
+    pub disclosure_lock_days: u32,
+    /// Days after which the load balancer's access logs expire.
+    pub load_balancer_log_days: u32,
     /// Where alarms are sent: e-mail addresses.
     pub alarm_emails: Vec<String>,
 }
@@ -174,8 +199,9 @@ impl Default for Security {
             secret_recovery_days: 30,
             secret_rotation_days: 30,
             object_lock: ObjectLock::Governance,
-            object_lock_days: 365,
-            trail_retention_days: 2557,
+            trail_lock_days: 365,
+            disclosure_lock_days: 2557,
+            load_balancer_log_days: 365,
             alarm_emails: Vec::new(),
         }
     }
@@ -208,215 +234,38 @@ impl Default for Logs {
     }
 }
 
-/// Aurora PostgreSQL.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// The load balancer's certificate.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Database {
-    /// The engine version, `major.minor`. Newer minor versions that AWS moves to by itself are no drift.
-    pub engine_version: String,
-    /// The database that is created.
-    pub name: String,
-    /// The master user.
-    pub username: String,
-    /// The least capacity, in Aurora capacity units (steps of 0.5).
-    pub min_capacity: f64,
-    /// The greatest capacity.
-    pub max_capacity: f64,
-    /// Reader instances, each in another zone than the writer.
-    pub readers: usize,
-    /// Days of backups (1 to 35).
-    pub backup_retention_days: i32,
-    /// When backups are made: `hh:mm-hh:mm`, UTC.
-    pub backup_window: String,
-    /// When AWS may maintain it: `ddd:hh:mm-ddd:hh:mm`, UTC.
-    pub maintenance_window: String,
-    /// Whether it is protected from deletion.
-    pub deletion_protection: bool,
-    /// Days for which performance insights are kept (7, or a multiple of 31 up to 713, or 731).
-    pub performance_insights_days: i32,
-}
-
-impl Default for Database {
-    fn default() -> Self {
-        Self {
-            engine_version: "16.6".into(),
-            name: "studentrecords".into(),
-            username: "studentadmin".into(),
-            min_capacity: 0.5,
-            max_capacity: 4.0,
-            readers: 1,
-            backup_retention_days: 35,
-            backup_window: "03:00-04:00".into(),
-            maintenance_window: "mon:04:00-mon:05:00".into(),
-            deletion_protection: true,
-            performance_insights_days: 7,
-        }
-    }
-}
-
-/// ElastiCache.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Cache {
-    /// The engine version.
-    pub engine_version: String,
-    /// The node type.
-    pub node_type: String,
-    /// Nodes, the primary included (2 to 6).
-    pub nodes: i32,
-    /// Whether clients must use TLS.
-    pub transit_encryption: bool,
-    /// Days for which snapshots are kept (1 to 35).
-    pub snapshot_retention_days: i32,
-    /// When snapshots are made: `hh:mm-hh:mm`, UTC.
-    pub snapshot_window: String,
-    /// When AWS may maintain it: `ddd:hh:mm-ddd:hh:mm`, UTC.
-    pub maintenance_window: String,
-}
-
-impl Default for Cache {
-    fn default() -> Self {
-        Self {
-            engine_version: "7.1".into(),
-            node_type: "cache.t4g.medium".into(),
-            nodes: 2,
-            transit_encryption: true,
-            snapshot_retention_days: 5,
-            snapshot_window: "03:00-05:00".into(),
-            maintenance_window: "mon:05:00-mon:07:00".into(),
-        }
-    }
-}
-
-/// The Kinesis stream.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Stream {
-    /// Shards.
-    pub shards: i32,
-    /// Hours for which records are kept (24 to 8760).
-    pub retention_hours: i32,
-}
-
-impl Default for Stream {
-    fn default() -> Self {
-        Self { shards: 2, retention_hours: 24 }
-    }
-}
-
-/// The EFS file system.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Files {
-    /// Days without access after which a file moves to the infrequent-access class.
-    pub infrequent_access_days: u32,
-    /// The POSIX user and group that the service writes as. Not 0.
-    pub posix_id: i64,
-    /// The directory that the service sees as its root.
-    pub path: String,
-}
-
-impl Default for Files {
-    fn default() -> Self {
-        Self { infrequent_access_days: 30, posix_id: 1000, path: "/student-records".into() }
-    }
-}
-
-/// AWS Backup.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Backup {
-    /// Whether database and file system are backed up by a plan.
-    pub enabled: bool,
-    /// When, as AWS's `cron(…)` expression, UTC.
-    pub schedule: String,
-    /// Days for which recovery points are kept.
-    pub retention_days: i64,
-}
-
-impl Default for Backup {
-    fn default() -> Self {
-        Self { enabled: true, schedule: "cron(0 5 * * ? *)".into(), retention_days: 35 }
-    }
-}
-
-/// The ECS service and its tasks.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Service {
-    /// The image; pin it by digest.
-    pub image: String,
-    /// The port on which the container listens.
-    pub port: u16,
-    /// The path that answers health checks with 200.
-    pub health_path: String,
-    /// The container's command, where the image's own is not wanted.
-    pub command: Vec<String>,
-    /// The user that the container runs as: `uid:gid`, not root.
-    pub user: String,
-    /// CPU units (1024 are one vCPU).
-    pub cpu: i32,
-    /// Memory in MiB.
-    pub memory: i32,
-    /// Tasks to start with.
-    pub desired_count: i32,
-    /// The least number of tasks.
-    pub min_count: i32,
-    /// The greatest number of tasks.
-    pub max_count: i32,
-    /// The CPU use, in percent, at which tasks are added.
-    pub target_cpu_percent: f64,
-    /// The memory use, in percent, at which tasks are added.
-    pub target_memory_percent: f64,
-    /// Further environment variables. Never secrets.
-    pub environment: BTreeMap<String, String>,
-}
-
-impl Default for Service {
-    fn default() -> Self {
-        Self {
-            image: "public.ecr.aws/nginx/nginx-unprivileged:1.29.3-alpine".into(),
-            port: 8080,
-            health_path: "/health".into(),
-            command: Vec::new(),
-            user: "1000:1000".into(),
-            cpu: 512,
-            memory: 1024,
-            desired_count: 2,
-            min_count: 2,
-            max_count: 10,
-            target_cpu_percent: 60.0,
-            target_memory_percent: 70.0,
-            environment: BTreeMap::new(),
-        }
-    }
-}
-
-/// The load balancer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub struct LoadBalancer {
+pub struct Certificate {
     /// The ACM certificate's ARN. Without one, the embedded and endpoint targets import a self-signed
     /// certificate; on AWS it is required.
-    pub certificate_arn: Option<String>,
-    /// The TLS policy of the listener.
-    pub tls_policy: String,
-    /// Whether it is protected from deletion.
-    pub deletion_protection: bool,
-    /// Whether port 80 answers with a redirect to HTTPS.
-    pub redirect_http: bool,
+    pub arn: Option<String>,
+    /// The host name in it, which API Gateway checks. Needed where it is not the load balancer's own DNS
+    /// name, which it never is for a certificate from a public authority.
+    pub host: Option<String>,
 }
 
-impl Default for LoadBalancer {
-    fn default() -> Self {
-        Self {
-            certificate_arn: None,
-            tls_policy: "ELBSecurityPolicy-TLS13-1-2-2021-06".into(),
-            deletion_protection: true,
-            redirect_http: false,
-        }
+/// A program that answers health checks and nothing else, so that the stack comes up before there is a
+/// student API. Production sets `service.image` (and with it `service.command`).
+fn placeholder_workload() -> Workload {
+    let program = [
+        "import http.server as h",
+        "class Answer(h.BaseHTTPRequestHandler):",
+        " def do_GET(self):",
+        "  self.send_response(200 if self.path == '/health' else 503)",
+        "  self.end_headers()",
+        "h.ThreadingHTTPServer(('', 8080), Answer).serve_forever()",
+    ];
+    Workload {
+        image: PLACEHOLDER_IMAGE.into(),
+        command: vec!["python3".into(), "-c".into(), program.join("\n")],
+        ..Workload::default()
     }
 }
+
+/// The image of the placeholder.
+pub const PLACEHOLDER_IMAGE: &str = "public.ecr.aws/docker/library/python:3.13.1-slim";
 
 /// The REST API.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -424,27 +273,28 @@ impl Default for LoadBalancer {
 pub struct Api {
     /// The stage's name.
     pub stage: String,
-    /// Paths and their methods. `authorization = "none"` is for health probes only.
-    pub routes: BTreeMap<String, Vec<String>>,
-    /// Paths that need no authorisation: health probes.
-    pub open_paths: Vec<String>,
+    /// What can be asked for. `open = true` (no authorisation) is for health probes only.
+    pub routes: Vec<Route>,
     /// Who may call: `iam`, `cognito` or `lambda`.
     pub authorizer: Authorizer,
     /// The Cognito user pools' ARNs, for `authorizer = "cognito"`.
     pub user_pool_arns: Vec<String>,
+    /// The OAuth scopes of which a token needs one, for `authorizer = "cognito"`. Empty: identity tokens.
+    pub oauth_scopes: Vec<String>,
     /// The Lambda authoriser's function ARN, for `authorizer = "lambda"`.
     pub authorizer_function_arn: Option<String>,
     /// Requests per second.
     pub throttling_rate: f64,
     /// Requests at once.
     pub throttling_burst: i32,
+    /// Whether requests are traced with X-Ray.
+    pub tracing: bool,
+    /// Execution logs: `OFF`, `ERROR` or `INFO`. Bodies are never logged.
+    pub logging_level: String,
     /// Whether a web ACL stands before it.
     pub waf: bool,
     /// Requests that one address may send in five minutes.
     pub waf_rate_limit: i64,
-    /// Whether API Gateway takes the load balancer's certificate as it is. A self-signed certificate
-    /// needs it; one from a public authority does not.
-    pub trust_any_certificate: Option<bool>,
 }
 
 /// Who may call the API.
@@ -461,23 +311,23 @@ pub enum Authorizer {
 
 impl Default for Api {
     fn default() -> Self {
-        let get = || vec!["GET".to_owned()];
         Self {
             stage: "prod".into(),
-            routes: BTreeMap::from([
-                ("/students".into(), get()),
-                ("/students/{id}".into(), get()),
-                ("/health".into(), get()),
-            ]),
-            open_paths: vec!["/health".into()],
+            routes: vec![
+                Route::new("GET", "/students"),
+                Route::new("GET", "/students/{id}"),
+                Route::open("GET", "/health"),
+            ],
             authorizer: Authorizer::Iam,
             user_pool_arns: Vec::new(),
+            oauth_scopes: Vec::new(),
             authorizer_function_arn: None,
             throttling_rate: 100.0,
             throttling_burst: 200,
+            tracing: true,
+            logging_level: "INFO".into(),
             waf: true,
             waf_rate_limit: 2000,
-            trust_any_certificate: None,
         }
     }
 }

@@ -22,6 +22,13 @@ pub fn outcome(outcome: &Outcome, paint: &Paint) -> String {
         "{strong}Done in {}:{strong:#} {made} created, {changed} updated, {gone} deleted.",
         seconds(outcome.took)
     );
+    for (step, error) in &outcome.left_out {
+        let _ = writeln!(
+            out,
+            "{}Left out:{:#} {} {}: this endpoint does not have the operation ({error})",
+            paint.change, paint.change, step.what, step.resource
+        );
+    }
     for (step, error) in &outcome.failed {
         let _ = writeln!(out, "{remove}Failed:{remove:#} {} {} ({}): {error}", step.what, step.resource, step.kind);
         if let Some(help) = error.help() {

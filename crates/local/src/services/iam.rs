@@ -163,8 +163,10 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
             let input = wire::deserialize_attach_role_policy_request(&form)?;
             require_managed(&input.policy_arn)?;
             let role = role_mut(call, &input.role_name)?;
-            if role.attached.len() >= MANAGED_POLICIES && !role.attached.contains(&input.policy_arn) {
-                let message = format!("Cannot exceed quota for PoliciesPerRole: {MANAGED_POLICIES}");
+            if role.attached.len() >= MANAGED_POLICIES && !role.attached.contains(&input.policy_arn)
+            {
+                let message =
+                    format!("Cannot exceed quota for PoliciesPerRole: {MANAGED_POLICIES}");
                 return Err(Fault::new("LimitExceeded", message).status(409));
             }
             role.attached.insert(input.policy_arn);
@@ -210,7 +212,8 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
         }
         "GetPolicy" => {
             let input = wire::deserialize_get_policy_request(&form)?;
-            let policy = managed(&input.policy_arn).ok_or_else(|| unknown_policy(&input.policy_arn))?;
+            let policy =
+                managed(&input.policy_arn).ok_or_else(|| unknown_policy(&input.policy_arn))?;
             let policy = model::Policy {
                 arn: Some(input.policy_arn.clone()),
                 policy_name: Some(base_name(policy.name).into()),
@@ -224,7 +227,8 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
         }
         "GetPolicyVersion" => {
             let input = wire::deserialize_get_policy_version_request(&form)?;
-            let policy = managed(&input.policy_arn).ok_or_else(|| unknown_policy(&input.policy_arn))?;
+            let policy =
+                managed(&input.policy_arn).ok_or_else(|| unknown_policy(&input.policy_arn))?;
             let version = model::PolicyVersion {
                 document: Some(url_encoded(policy.document)),
                 is_default_version: Some(true),
@@ -277,9 +281,8 @@ pub(crate) fn require_role_trusting(
     role_arn: &str,
     service_principal: &str,
 ) -> Result<(), Fault> {
-    let refused = |why: &str| {
-        Fault::new("InvalidParameterException", format!("the role {role_arn} {why}"))
-    };
+    let refused =
+        |why: &str| Fault::new("InvalidParameterException", format!("the role {role_arn} {why}"));
     let iam = &call.account.global.iam;
     let role = iam
         .roles
@@ -350,10 +353,14 @@ fn create_role(call: &mut Call<'_>, form: &HashMap<String, String>) -> Result<Mo
     check_name("roleName", &name, 64)?;
     let path = input.path.unwrap_or_else(|| "/".into());
     if !(path.starts_with('/') && path.ends_with('/') && path.len() <= 512) {
-        return Err(invalid("The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters."));
+        return Err(invalid(
+            "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.",
+        ));
     }
     if path.starts_with("/aws-service-role/") {
-        return Err(invalid("Roles with the path /aws-service-role/ are made by CreateServiceLinkedRole."));
+        return Err(invalid(
+            "Roles with the path /aws-service-role/ are made by CreateServiceLinkedRole.",
+        ));
     }
     check_description(input.description.as_deref())?;
     check_session(input.max_session_duration)?;
@@ -455,13 +462,20 @@ fn delete_role(call: &mut Call<'_>, form: &HashMap<String, String>) -> Result<Mo
     Ok(wire::serialize_delete_role_response())
 }
 
-fn put_role_policy(call: &mut Call<'_>, form: &HashMap<String, String>) -> Result<MockResponse, Fault> {
+fn put_role_policy(
+    call: &mut Call<'_>,
+    form: &HashMap<String, String>,
+) -> Result<MockResponse, Fault> {
     let input = wire::deserialize_put_role_policy_request(form)?;
     check_name("policyName", &input.policy_name, 128)?;
     check_permissions(&input.policy_document)?;
     let role = role_mut(call, &input.role_name)?;
     let others = role.inline.iter().filter(|(name, _)| **name != input.policy_name);
-    let size = others.map(|(_, text)| text).chain([&input.policy_document]).map(dense).sum::<usize>();
+    let size = others
+        .map(|(_, text)| text)
+        .chain([&input.policy_document])
+        .map(|text| dense(text))
+        .sum::<usize>();
     if size > INLINE_POLICY_BYTES {
         let message = format!(
             "Maximum policy size of {INLINE_POLICY_BYTES} bytes exceeded for role {}",
@@ -473,7 +487,7 @@ fn put_role_policy(call: &mut Call<'_>, form: &HashMap<String, String>) -> Resul
     Ok(wire::serialize_put_role_policy_response())
 }
 
-fn dense(text: &String) -> usize {
+fn dense(text: &str) -> usize {
     text.chars().filter(|c| !c.is_whitespace()).map(char::len_utf8).sum()
 }
 
@@ -659,8 +673,11 @@ fn check_session(seconds: Option<i32>) -> Result<(), Fault> {
 
 fn check_tags(tags: &[model::Tag]) -> Result<(), Fault> {
     if tags.len() > 50 {
-        return Err(Fault::new("LimitExceeded", "The number of tags has reached the maximum limit.")
-            .status(409));
+        return Err(Fault::new(
+            "LimitExceeded",
+            "The number of tags has reached the maximum limit.",
+        )
+        .status(409));
     }
     let allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c);
     for tag in tags {
@@ -699,8 +716,15 @@ fn statements(text: &str) -> Result<Vec<Value>, Fault> {
         return Err(malformed("Syntax errors in policy."));
     }
     let known = [
-        "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource",
-        "NotResource", "Condition",
+        "Sid",
+        "Effect",
+        "Principal",
+        "NotPrincipal",
+        "Action",
+        "NotAction",
+        "Resource",
+        "NotResource",
+        "Condition",
     ];
     for statement in &statements {
         let fields = statement.as_object().ok_or_else(|| malformed("Syntax errors in policy."))?;
@@ -712,7 +736,9 @@ fn statements(text: &str) -> Result<Vec<Value>, Fault> {
         }
         let sid = statement["Sid"].as_str().unwrap_or_default();
         if !sid.chars().all(|c| c.is_ascii_alphanumeric()) {
-            return Err(malformed("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"));
+            return Err(malformed(
+                "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*",
+            ));
         }
     }
     Ok(statements)
@@ -721,7 +747,9 @@ fn statements(text: &str) -> Result<Vec<Value>, Fault> {
 /// A trust policy: who may assume the role.
 fn check_trust(call: &Call<'_>, text: &str) -> Result<(), Fault> {
     if text.len() > TRUST_POLICY_BYTES {
-        return Err(Fault::new("LimitExceeded", "Cannot exceed quota for ACLSizePerRole: 2048").status(409));
+        return Err(
+            Fault::new("LimitExceeded", "Cannot exceed quota for ACLSizePerRole: 2048").status(409)
+        );
     }
     for statement in statements(text)? {
         if statement.get("Resource").is_some() || statement.get("NotResource").is_some() {
@@ -738,9 +766,12 @@ fn check_trust(call: &Call<'_>, text: &str) -> Result<(), Fault> {
         for who in list(&statement["Principal"]["Service"]) {
             let who = who.as_str().unwrap_or_default();
             let service = who.strip_suffix(".amazonaws.com").unwrap_or_default();
-            let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+            let allowed =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
             if service.is_empty() || !service.chars().all(allowed) {
-                return Err(malformed(format!("Invalid principal in policy: \"SERVICE\":\"{who}\"")));
+                return Err(malformed(format!(
+                    "Invalid principal in policy: \"SERVICE\":\"{who}\""
+                )));
             }
         }
         let here = format!("arn:aws:iam::{}:role/", call.account.id);
@@ -774,18 +805,26 @@ fn check_permissions(text: &str) -> Result<(), Fault> {
                     && vendor.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
             });
             if action != "*" && !vendor {
-                return Err(malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."));
+                return Err(malformed(
+                    "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
+                ));
             }
         }
-        let resources: Vec<&Value> =
-            list(&statement["Resource"]).into_iter().chain(list(&statement["NotResource"])).collect();
+        let resources: Vec<&Value> = list(&statement["Resource"])
+            .into_iter()
+            .chain(list(&statement["NotResource"]))
+            .collect();
         if resources.is_empty() {
             return Err(malformed("Policy statement must contain resources."));
         }
         for resource in resources {
             let resource = resource.as_str().unwrap_or_default();
-            if resource != "*" && !(resource.starts_with("arn:") && resource.split(':').count() >= 6) {
-                return Err(malformed(format!("Resource {resource} must be in ARN format or \"*\".")));
+            if resource != "*"
+                && !(resource.starts_with("arn:") && resource.split(':').count() >= 6)
+            {
+                return Err(malformed(format!(
+                    "Resource {resource} must be in ARN format or \"*\"."
+                )));
             }
         }
     }

@@ -54,25 +54,13 @@ pub(crate) fn require_usable(call: &Call<'_>, key: &str) -> Result<String, Fault
     let found = find(call, key)?;
     match found.state() {
         "Enabled" => Ok(found.arn().to_owned()),
-        "Disabled" => {
-            Err(Fault::new("DisabledException", format!("{} is disabled.", found.arn())))
-        }
+        "Disabled" => Err(Fault::new("DisabledException", format!("{} is disabled.", found.arn()))),
         state => Err(wrong_state(found.arn(), state)),
     }
 }
 
 /// As [`require_usable`], and the key's policy lets a service do all of these actions
-/// (`kms:GenerateDataKey`).
-pub(crate) fn require_service_principal(
-    call: &Call<'_>,
-    key: &str,
-    principal: &str,
-    actions: &[&str],
-) -> Result<String, Fault> {
-    require_service_principal_with(call, key, principal, actions, &[])
-}
-
-/// As [`require_service_principal`], with the condition keys that the service sends along
+/// (`kms:GenerateDataKey`). `context` has the condition keys that the service sends along
 /// (`kms:EncryptionContext:aws:logs:arn`).
 pub(crate) fn require_service_principal_with(
     call: &Call<'_>,
@@ -502,7 +490,6 @@ fn create_grant(
         name: input.name,
         operations: Some(input.operations),
         retiring_principal: input.retiring_principal,
-        ..Default::default()
     };
     key.grants.insert(grant_id.clone(), grant);
     Ok(wire::serialize_create_grant_response(&model::CreateGrantResponse {
@@ -534,9 +521,8 @@ fn find(call: &Call<'_>, key: &str) -> Result<Key, Fault> {
     let id = name.strip_prefix("key/").unwrap_or(&name);
     let found = held(call).and_then(|kms| kms.keys.get(id));
     // Deletion happens when its time has come.
-    let found = found.filter(|key| {
-        key.metadata.deletion_date.is_none_or(|at| at > call.now.as_second() as f64)
-    });
+    let found = found
+        .filter(|key| key.metadata.deletion_date.is_none_or(|at| at > call.now.as_second() as f64));
     if let Some(found) = found {
         return Ok(found.clone());
     }
@@ -684,7 +670,7 @@ fn check_policy(call: &Call<'_>, text: &str, bypass: bool) -> Result<(), Fault> 
         return Err(malformed("A statement of a key policy must have a resource"));
     }
     for principal in policy.principals("AWS") {
-        if !principal_exists(call, &principal) {
+        if !call.principal_exists(&principal) {
             return Err(malformed(
                 "Policy contains a statement with one or more invalid principals.",
             ));
@@ -703,13 +689,6 @@ fn check_policy(call: &Call<'_>, text: &str, bypass: bool) -> Result<(), Fault> 
             "The new key policy will not allow you to update the key policy in the future.",
         )),
     }
-}
-
-fn principal_exists(_call: &Call<'_>, principal: &str) -> bool {
-    principal == "*"
-        || (principal.len() == 12 && principal.bytes().all(|b| b.is_ascii_digit()))
-        || principal.starts_with("arn:aws:iam::")
-        || principal.starts_with("arn:aws:sts::")
 }
 
 fn only_default(name: Option<&str>) -> Result<(), Fault> {

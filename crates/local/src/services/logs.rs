@@ -9,12 +9,12 @@ use winterbaume_core::MockResponse;
 
 use crate::call::Call;
 use crate::fault::Fault;
-use crate::services::{iam, kms};
+use crate::services::{iam, kms, lambda};
 
 /// The retention periods that CloudWatch Logs takes, in days.
 const RETENTION_DAYS: &[i32] = &[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
-    3653,
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
 ];
 const METRIC_FILTERS: usize = 100;
 const SUBSCRIPTION_FILTERS: usize = 2;
@@ -67,7 +67,9 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
             call.region().logs.groups.remove(&input.log_group_name);
             Ok(wire::serialize_delete_log_group_response())
         }
-        "DescribeLogGroups" => describe(call, wire::deserialize_describe_log_groups_request(&body)?),
+        "DescribeLogGroups" => {
+            describe(call, wire::deserialize_describe_log_groups_request(&body)?)
+        }
         "PutRetentionPolicy" => {
             let input = wire::deserialize_put_retention_policy_request(&body)?;
             if !RETENTION_DAYS.contains(&input.retention_in_days) {
@@ -107,13 +109,16 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
             group_mut(call, &name_of(&name))?.group.kms_key_id = None;
             Ok(wire::serialize_disassociate_kms_key_response())
         }
-        "PutMetricFilter" => put_metric_filter(call, wire::deserialize_put_metric_filter_request(&body)?),
+        "PutMetricFilter" => {
+            put_metric_filter(call, wire::deserialize_put_metric_filter_request(&body)?)
+        }
         "DeleteMetricFilter" => {
             let input = wire::deserialize_delete_metric_filter_request(&body)?;
             let group = group_mut(call, &input.log_group_name)?;
-            group.metric_filters.remove(&input.filter_name).ok_or_else(|| {
-                not_found("The specified metric filter does not exist.")
-            })?;
+            group
+                .metric_filters
+                .remove(&input.filter_name)
+                .ok_or_else(|| not_found("The specified metric filter does not exist."))?;
             count_filters(group);
             Ok(wire::serialize_delete_metric_filter_response())
         }
@@ -124,17 +129,22 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
             }
             let wanted = |filter: &&model::MetricFilter| {
                 let name = filter.filter_name.as_deref().unwrap_or_default();
-                input.log_group_name.as_ref().is_none_or(|g| Some(g) == filter.log_group_name.as_ref())
-                    && input.filter_name_prefix.as_ref().is_none_or(|p| name.starts_with(p.as_str()))
+                input
+                    .log_group_name
+                    .as_ref()
+                    .is_none_or(|g| Some(g) == filter.log_group_name.as_ref())
+                    && input
+                        .filter_name_prefix
+                        .as_ref()
+                        .is_none_or(|p| name.starts_with(p.as_str()))
             };
             let groups = &call.region().logs.groups;
             let all = groups.values().flat_map(|group| group.metric_filters.values());
             let filters: Vec<model::MetricFilter> = all.filter(wanted).cloned().collect();
             let (filters, next_token) = page(filters, input.next_token.as_deref(), input.limit);
-            Ok(wire::serialize_describe_metric_filters_response(&model::DescribeMetricFiltersResponse {
-                metric_filters: Some(filters),
-                next_token,
-            }))
+            Ok(wire::serialize_describe_metric_filters_response(
+                &model::DescribeMetricFiltersResponse { metric_filters: Some(filters), next_token },
+            ))
         }
         "PutSubscriptionFilter" => {
             put_subscription_filter(call, wire::deserialize_put_subscription_filter_request(&body)?)
@@ -142,9 +152,10 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
         "DeleteSubscriptionFilter" => {
             let input = wire::deserialize_delete_subscription_filter_request(&body)?;
             let group = group_mut(call, &input.log_group_name)?;
-            group.subscription_filters.remove(&input.filter_name).ok_or_else(|| {
-                not_found("The specified subscription filter does not exist.")
-            })?;
+            group
+                .subscription_filters
+                .remove(&input.filter_name)
+                .ok_or_else(|| not_found("The specified subscription filter does not exist."))?;
             Ok(wire::serialize_delete_subscription_filter_response())
         }
         "DescribeSubscriptionFilters" => {
@@ -159,9 +170,9 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
         "ListTagsForResource" => {
             let input = wire::deserialize_list_tags_for_resource_request(&body)?;
             let tags = group(call, &name_of(&input.resource_arn))?.tags.clone();
-            Ok(wire::serialize_list_tags_for_resource_response(&model::ListTagsForResourceResponse {
-                tags: Some(tags.into_iter().collect()),
-            }))
+            Ok(wire::serialize_list_tags_for_resource_response(
+                &model::ListTagsForResourceResponse { tags: Some(tags.into_iter().collect()) },
+            ))
         }
         "TagResource" => {
             let input = wire::deserialize_tag_resource_request(&body)?;
@@ -367,7 +378,10 @@ fn create(call: &mut Call<'_>, input: model::CreateLogGroupRequest) -> Result<Mo
     Ok(wire::serialize_create_log_group_response())
 }
 
-fn describe(call: &mut Call<'_>, input: model::DescribeLogGroupsRequest) -> Result<MockResponse, Fault> {
+fn describe(
+    call: &mut Call<'_>,
+    input: model::DescribeLogGroupsRequest,
+) -> Result<MockResponse, Fault> {
     let identifiers: Option<Vec<String>> =
         input.log_group_identifiers.map(|ids| ids.iter().map(|id| name_of(id)).collect());
     let wanted = |name: &str| {
@@ -376,8 +390,11 @@ fn describe(call: &mut Call<'_>, input: model::DescribeLogGroupsRequest) -> Resu
             && identifiers.as_ref().is_none_or(|ids| ids.iter().any(|id| id == name))
     };
     let groups = &call.region().logs.groups;
-    let groups: Vec<model::LogGroup> =
-        groups.iter().filter(|(name, _)| wanted(name)).map(|(_, group)| group.group.clone()).collect();
+    let groups: Vec<model::LogGroup> = groups
+        .iter()
+        .filter(|(name, _)| wanted(name))
+        .map(|(_, group)| group.group.clone())
+        .collect();
     let (groups, next_token) = page(groups, input.next_token.as_deref(), input.limit);
     Ok(wire::serialize_describe_log_groups_response(&model::DescribeLogGroupsResponse {
         log_groups: Some(groups),
@@ -402,14 +419,19 @@ fn put_metric_filter(
     input: model::PutMetricFilterRequest,
 ) -> Result<MockResponse, Fault> {
     let [transformation] = input.metric_transformations.as_slice() else {
-        return Err(invalid("1 validation error detected: Value at 'metricTransformations' failed to satisfy constraint: Member must have length less than or equal to 1"));
+        return Err(invalid(
+            "1 validation error detected: Value at 'metricTransformations' failed to satisfy constraint: Member must have length less than or equal to 1",
+        ));
     };
-    let forbidden = |text: &str| text.is_empty() || text.len() > 255 || text.contains([':', '*', '$']);
+    let forbidden =
+        |text: &str| text.is_empty() || text.len() > 255 || text.contains([':', '*', '$']);
     if forbidden(&transformation.metric_name) || transformation.metric_namespace.is_empty() {
         return Err(invalid("The metric's name or namespace is not valid."));
     }
     if transformation.default_value.is_some() && transformation.dimensions.is_some() {
-        return Err(invalid("Invalid metric transformation: default value cannot be set with dimensions."));
+        return Err(invalid(
+            "Invalid metric transformation: default value cannot be set with dimensions.",
+        ));
     }
     if input.filter_name.is_empty() || input.filter_name.contains([':', '*']) {
         return Err(invalid("Member must satisfy regular expression pattern: [^:*]*"));
@@ -443,7 +465,11 @@ fn check_pattern(pattern: &str) -> Result<(), Fault> {
         Some('[') => text.ends_with(']'),
         _ => true,
     };
-    if closed && pattern.len() <= 1024 { Ok(()) } else { Err(invalid("Invalid metric filter pattern")) }
+    if closed && pattern.len() <= 1024 {
+        Ok(())
+    } else {
+        Err(invalid("Invalid metric filter pattern"))
+    }
 }
 
 fn put_subscription_filter(
@@ -453,11 +479,16 @@ fn put_subscription_filter(
     group(call, &input.log_group_name)?;
     check_pattern(&input.filter_pattern)?;
     let service = input.destination_arn.split(':').nth(2).unwrap_or_default().to_owned();
+    if service == "firehose" {
+        require_delivery_stream(call, &input.destination_arn)?;
+    }
     match service.as_str() {
         "firehose" | "kinesis" => {
             let principal = "logs.amazonaws.com";
             let undelivered = |_| {
-                invalid("Could not deliver test message to specified destination. Check if the destination is valid.")
+                invalid(
+                    "Could not deliver test message to specified destination. Check if the destination is valid.",
+                )
             };
             let role = input.role_arn.as_deref().ok_or_else(|| {
                 invalid("destinationArn for vendor firehose/kinesis requires a roleArn")
@@ -467,8 +498,23 @@ fn put_subscription_filter(
                 .or_else(|_| iam::require_role_trusting(call, role, &regional))
                 .map_err(undelivered)?;
         }
-        "lambda" => {}
-        _ => return Err(invalid("PutSubscriptionFilter operation cannot work with destinationArn for vendor ".to_owned() + &service)),
+        "lambda" => {
+            let regional = format!("logs.{}.amazonaws.com", call.region_name);
+            let arn = format!("{}:*", arn_of(call, &input.log_group_name));
+            let may = |principal: &str| {
+                lambda::require_callable(call, &input.destination_arn, principal, Some(&arn))
+            };
+            may("logs.amazonaws.com").or_else(|_| may(&regional)).map_err(|_| {
+                invalid("Could not execute the lambda function. Make sure you have given CloudWatch Logs permission to execute your function.")
+            })?;
+        }
+        _ => {
+            return Err(invalid(
+                "PutSubscriptionFilter operation cannot work with destinationArn for vendor "
+                    .to_owned()
+                    + &service,
+            ));
+        }
     }
     let now = call.now.as_millisecond();
     let group = group_mut(call, &input.log_group_name)?;
@@ -490,7 +536,21 @@ fn put_subscription_filter(
     Ok(wire::serialize_put_subscription_filter_response())
 }
 
-fn put_events(call: &mut Call<'_>, input: model::PutLogEventsRequest) -> Result<MockResponse, Fault> {
+fn require_delivery_stream(call: &Call<'_>, arn: &str) -> Result<(), Fault> {
+    let name = arn.rsplit('/').next().unwrap_or_default();
+    let region = call.account.region_if_any(call.region_name);
+    match region.is_some_and(|region| region.firehose.streams.contains_key(name)) {
+        true => Ok(()),
+        false => Err(invalid(
+            "Could not deliver test message to specified Firehose stream. Check if the given Firehose stream is in ACTIVE state.",
+        )),
+    }
+}
+
+fn put_events(
+    call: &mut Call<'_>,
+    input: model::PutLogEventsRequest,
+) -> Result<MockResponse, Fault> {
     let now = call.now.as_millisecond();
     let group = group_mut(call, &input.log_group_name)?;
     let stream = group.streams.get_mut(&input.log_stream_name).ok_or_else(no_stream)?;

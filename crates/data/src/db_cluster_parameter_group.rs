@@ -1,0 +1,195 @@
+//! `rds.cluster_parameter_group`: the settings of the database engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_rds::types::{ApplyMethod, Parameter};
+use engine::vocabulary::{Arn, Name};
+use engine::{
+    Aws, Changes, Collected, Deletion, Error, Live, New, Replacement, Resource, Result, Scope,
+    Tags, Traits, client,
+};
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+
+use crate::rds::{retag, tags_of, to_rds};
+use crate::tagged::with_tags;
+
+/// How many parameters one call may change.
+const BATCH: usize = 20;
+
+/// A DB cluster parameter group. Groups that AWS makes itself (`default.…`) are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbClusterParameterGroup {
+    /// Its name: at most 255 lower-case letters, digits and hyphens.
+    pub name: String,
+    /// The engine and major version that it is for: `aurora-postgresql17`.
+    pub family: String,
+    /// What it is for.
+    pub description: String,
+    /// The parameters that differ from the engine's defaults. Those that can change on a running
+    /// engine do so at once, the others with its next start.
+    pub parameters: BTreeMap<String, String>,
+}
+
+impl Resource for DbClusterParameterGroup {
+    const TRAITS: Traits = Traits {
+        name: Some("name"),
+        immutable: &["name", "family", "description"],
+        late: &["parameters"],
+        // A new major version wants a group of its family, while the old one is still in use.
+        replacement: Replacement::CreateFirst,
+        not_yet: &[
+            ("DBParameterGroupNotFound", ""),
+            // Clusters that are on their way out, or a change that is still being applied.
+            ("InvalidDBParameterGroupState", ""),
+        ],
+        ..Traits::of("rds.cluster_parameter_group")
+    };
+    type Id = Name;
+    type Arn = Arn;
+
+    async fn collect(aws: &Aws, scope: &Scope) -> Collected<Self> {
+        let found = match list(aws).await {
+            Ok(found) => found,
+            Err(error) => return Collected::failed(error),
+        };
+        let mut collected =
+            with_tags(scope, found, |arn| async move { tags_of(aws, &arn).await }).await;
+        // A request for each group: only where the answer matters.
+        collected.live = futures::stream::iter(collected.live)
+            .map(|mut live| async move {
+                if scope.wants(&live.tags) {
+                    let parameters = own_parameters(aws, &live.id).await;
+                    live.read("parameters", parameters, |spec, found| spec.parameters = found);
+                }
+                live
+            })
+            .buffer_unordered(8)
+            .collect()
+            .await;
+        collected
+    }
+
+    async fn create(&self, aws: &Aws, new: &New) -> Result<Live<Self>> {
+        let action = "rds:CreateDBClusterParameterGroup";
+        let call = client!(aws, aws_sdk_rds)
+            .create_db_cluster_parameter_group()
+            .db_cluster_parameter_group_name(&self.name)
+            .db_parameter_group_family(&self.family)
+            .description(&self.description)
+            .set_tags(Some(to_rds(&new.tags)));
+        let made = aws.call(action, call.send()).await?;
+        let made = made.db_cluster_parameter_group;
+        let made = made.ok_or_else(|| Error::incomplete(action, "the group"))?;
+        let spec = Self { parameters: BTreeMap::new(), ..self.clone() };
+        let mut live = Live::new(&self.name, spec).with_tags(new.tags.clone());
+        live.arn = made.db_cluster_parameter_group_arn;
+        Ok(live)
+    }
+
+    async fn update(&self, aws: &Aws, live: &Live<Self>, changes: &Changes) -> Result<()> {
+        if !changes.has("parameters") {
+            return Ok(());
+        }
+        let rds = client!(aws, aws_sdk_rds);
+        let dynamic = dynamic_parameters(aws, &live.id).await?;
+        let differs =
+            |(name, value): &(&String, &String)| live.spec.parameters.get(*name) != Some(*value);
+        let set = self.parameters.iter().filter(differs).map(|(name, value)| {
+            Parameter::builder()
+                .parameter_name(name)
+                .parameter_value(value)
+                .apply_method(apply(dynamic.contains(name)))
+                .build()
+        });
+        for batch in set.collect::<Vec<_>>().chunks(BATCH) {
+            let call = rds
+                .modify_db_cluster_parameter_group()
+                .db_cluster_parameter_group_name(&live.id)
+                .set_parameters(Some(batch.to_vec()));
+            aws.call("rds:ModifyDBClusterParameterGroup", call.send()).await?;
+        }
+        let surplus =
+            live.spec.parameters.keys().filter(|name| !self.parameters.contains_key(*name));
+        let surplus = surplus.map(|name| {
+            let method = apply(dynamic.contains(name));
+            Parameter::builder().parameter_name(name).apply_method(method).build()
+        });
+        for batch in surplus.collect::<Vec<_>>().chunks(BATCH) {
+            let call = rds
+                .reset_db_cluster_parameter_group()
+                .db_cluster_parameter_group_name(&live.id)
+                .set_parameters(Some(batch.to_vec()));
+            aws.call("rds:ResetDBClusterParameterGroup", call.send()).await?;
+        }
+        Ok(())
+    }
+
+    async fn tag(aws: &Aws, live: &Live<Self>, put: &Tags, remove: &[String]) -> Result<()> {
+        retag(aws, live.require_arn("rds:DescribeDBClusterParameterGroups")?, put, remove).await
+    }
+
+    async fn delete(aws: &Aws, live: &Live<Self>, _: &Deletion) -> Result<()> {
+        let call = client!(aws, aws_sdk_rds)
+            .delete_db_cluster_parameter_group()
+            .db_cluster_parameter_group_name(&live.id);
+        aws.call("rds:DeleteDBClusterParameterGroup", call.send()).await?;
+        Ok(())
+    }
+}
+
+fn apply(dynamic: bool) -> ApplyMethod {
+    if dynamic { ApplyMethod::Immediate } else { ApplyMethod::PendingReboot }
+}
+
+async fn list(aws: &Aws) -> Result<Vec<Live<DbClusterParameterGroup>>> {
+    let action = "rds:DescribeDBClusterParameterGroups";
+    let call =
+        client!(aws, aws_sdk_rds).describe_db_cluster_parameter_groups().into_paginator().items();
+    let groups = aws.call(action, call.send().try_collect()).await?;
+    let mut found = Vec::new();
+    for group in groups {
+        let name = group.db_cluster_parameter_group_name;
+        let name = name.ok_or_else(|| Error::incomplete(action, "a group's name"))?;
+        if name.starts_with("default.") {
+            continue;
+        }
+        let spec = DbClusterParameterGroup {
+            name: name.clone(),
+            family: group.db_parameter_group_family.unwrap_or_default(),
+            description: group.description.unwrap_or_default(),
+            parameters: BTreeMap::new(),
+        };
+        let mut live = Live::new(name, spec);
+        live.arn = group.db_cluster_parameter_group_arn;
+        found.push(live);
+    }
+    Ok(found)
+}
+
+/// The parameters that somebody has set.
+async fn own_parameters(aws: &Aws, group: &str) -> Result<BTreeMap<String, String>> {
+    let call = client!(aws, aws_sdk_rds)
+        .describe_db_cluster_parameters()
+        .db_cluster_parameter_group_name(group)
+        .source("user")
+        .into_paginator()
+        .items();
+    let action = "rds:DescribeDBClusterParameters";
+    let parameters = aws.call(action, call.send().try_collect()).await?;
+    let pair = |one: Parameter| Some((one.parameter_name?, one.parameter_value?));
+    Ok(parameters.into_iter().filter_map(pair).collect())
+}
+
+/// The parameters that can change on a running engine. AWS refuses to change any other at once.
+async fn dynamic_parameters(aws: &Aws, group: &str) -> Result<BTreeSet<String>> {
+    let call = client!(aws, aws_sdk_rds)
+        .describe_db_cluster_parameters()
+        .db_cluster_parameter_group_name(group)
+        .into_paginator()
+        .items();
+    let action = "rds:DescribeDBClusterParameters";
+    let parameters = aws.call(action, call.send().try_collect()).await?;
+    let dynamic = parameters.into_iter().filter(|one| one.apply_type() == Some("dynamic"));
+    Ok(dynamic.filter_map(|one| one.parameter_name).collect())
+}

@@ -1,0 +1,15 @@
+//! The S3 client. Every bucket call of this crate goes through it.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Builder;
+use engine::Aws;
+
+/// The client. Imitations of AWS have one host name and no wildcard DNS, so the bucket goes into the
+/// path there.
+pub(crate) fn s3(aws: &Aws) -> Client {
+    let path_style = !aws.is_real();
+    aws.client_of(|config, recorder| {
+        let config = Builder::from(config).interceptor(recorder).force_path_style(path_style);
+        Client::from_conf(config.build())
+    })
+}
