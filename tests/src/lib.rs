@@ -126,7 +126,8 @@ fn witnesses() -> Option<&'static Path> {
         .get_or_init(|| match find_witnesses() {
             Ok(folder) => Some(folder),
             Err(why) => {
-                let required = std::env::var("FERPA_WITNESSES").is_ok_and(|word| word == "required");
+                let required =
+                    std::env::var("FERPA_WITNESSES").is_ok_and(|word| word == "required");
                 assert!(!required, "moto and boto3 are required here: {why}");
                 eprintln!("skipped: moto and boto3 cannot be had here: {why}");
                 None
@@ -142,7 +143,8 @@ fn find_witnesses() -> Result<PathBuf, String> {
     let home = target_folder().join("witnesses");
     let bin = home.join("bin");
     // Several test processes may come here at once; the first one installs.
-    let lock = std::fs::File::create(target_folder().join("witnesses.lock")).map_err(|why| why.to_string())?;
+    let lock = std::fs::File::create(target_folder().join("witnesses.lock"))
+        .map_err(|why| why.to_string())?;
     lock.lock().map_err(|why| why.to_string())?;
     if bin.join("complete").exists() {
         return Ok(bin);

@@ -1,5 +1,7 @@
 //! The command line on the embedded account: what a person sees who has just cloned the project.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use tests::{Desk, Served, python};
 
 #[test]
@@ -80,7 +82,9 @@ fn boto3_reads_every_row_of_the_served_account() {
     desk.write("outputs.json", &outputs.stdout);
     let served = Served::start(&desk);
     let file = desk.path().join("outputs.json");
-    let Some(ran) = python("rows.py", &served.url, &[&file.to_string_lossy(), "dev"]) else { return };
+    let Some(ran) = python("rows.py", &served.url, &[&file.to_string_lossy(), "dev"]) else {
+        return;
+    };
     ran.exits(0);
 }
 
@@ -131,12 +135,12 @@ fn a_saved_plan_is_carried_out_exactly_or_refused() {
     assert!(stale.stderr.contains("does not fit any more"), "{}", stale.stderr);
     assert!(stale.stderr.contains("network/vpc: was to create, now is not"), "{}", stale.stderr);
 
-    desk.write("ferpa.toml", "[service]\nmax_count = 12\n");
+    desk.write("ferpa.toml", "[service.scaling]\nmax = 12\n");
     desk.xtask(&["plan", "--out", "second.plan"]).exits(0);
-    desk.write("ferpa.toml", "[service]\nmax_count = 14\n");
+    desk.write("ferpa.toml", "[service.scaling]\nmax = 14\n");
     let changed = desk.xtask(&["deploy", "--plan-file", "second.plan"]).exits(2);
     assert!(changed.stderr.contains("max_capacity"), "{}", changed.stderr);
-    desk.write("ferpa.toml", "[service]\nmax_count = 12\n");
+    desk.write("ferpa.toml", "[service.scaling]\nmax = 12\n");
     desk.xtask(&["deploy", "--plan-file", "second.plan"]).exits(0);
     desk.xtask(&["plan", "--detailed-exitcode"]).exits(0);
 }
@@ -147,10 +151,10 @@ fn a_bad_configuration_is_refused_whole_before_any_call() {
     desk.write(
         "ferpa.toml",
         "[network]\ncidr = \"10.0.0.0/16\"\npublic_cidrs = [\"192.168.1.0/24\", \"10.0.2.0/24\"]\n\
-         \n[logs]\nretention_days = 400\n\n[load_balancer]\ncertificate_arn = \"no-arn\"\n",
+         \n[logs]\nretention_days = 366\n\n[certificate]\narn = \"no-arn\"\n",
     );
     let bad = desk.xtask(&["deploy"]).exits(2);
-    for part in ["3 faults", "public_cidrs", "192.168.1.0/24", "retention_days", "certificate_arn"] {
+    for part in ["3 faults", "public_cidrs", "192.168.1.0/24", "retention_days", "no-arn"] {
         assert!(bad.stderr.contains(part), "{part}: {}", bad.stderr);
     }
     assert!(!desk.path().join(".ferpa/embedded/us-east-1").exists(), "nothing was called");

@@ -1,8 +1,11 @@
 //! The command line against moto: a server that this project did not write decides whether a deploy worked.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 use tests::{Desk, Moto, python};
@@ -107,12 +110,8 @@ fn a_deploy_that_is_killed_at_any_moment_is_completed_by_the_next() {
         // Spread over the whole run, with a jitter from the clock so that no two suites kill alike.
         let jitter = f64::from(begun.elapsed().subsec_nanos() % 1000) / 1000.0;
         let moment = whole.mul_f64((f64::from(round) + jitter) / 20.0);
-        let mut victim = desk
-            .command(&["deploy"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut victim =
+            desk.command(&["deploy"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(moment);
         victim.kill().unwrap();
         victim.wait().unwrap();
@@ -123,7 +122,12 @@ fn a_deploy_that_is_killed_at_any_moment_is_completed_by_the_next() {
         desk.xtask(&["deploy"]).exits(0);
         assert_eq!(census(&desk), wanted, "killed after {} ms", moment.as_millis());
         let plan = desk.xtask(&["plan", "--json"]).exits(0).json();
-        assert_eq!(real_changes(&plan), Vec::<String>::new(), "killed after {} ms", moment.as_millis());
+        assert_eq!(
+            real_changes(&plan),
+            Vec::<String>::new(),
+            "killed after {} ms",
+            moment.as_millis()
+        );
     }
 }
 
@@ -131,13 +135,18 @@ fn a_deploy_that_is_killed_at_any_moment_is_completed_by_the_next() {
 fn an_interrupt_finishes_calls_in_flight_and_says_how_to_go_on() {
     let Some(moto) = Moto::start() else { return };
     let desk = Desk::at(&moto.url);
-    let deploy = desk.command(&["deploy"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(1500));
-    let status = std::process::Command::new("kill").args(["-INT", &deploy.id().to_string()]).status().unwrap();
+    let mut deploy =
+        desk.command(&["deploy"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(deploy.stderr.take().unwrap()).lines().map(|line| line.unwrap());
+    let begun = lines.by_ref().find(|line| line.contains('✓'));
+    assert!(begun.is_some(), "it makes something first");
+    let status = std::process::Command::new("kill")
+        .args(["-INT", &deploy.id().to_string()])
+        .status()
+        .unwrap();
     assert!(status.success());
-    let output = deploy.wait_with_output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    let stderr = lines.collect::<Vec<_>>().join("\n");
+    assert_eq!(deploy.wait().unwrap().code(), Some(130), "{stderr}");
     assert!(stderr.contains("run the command again"), "{stderr}");
     desk.xtask(&["deploy"]).exits(0);
 }

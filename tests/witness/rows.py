@@ -505,7 +505,7 @@ def main():
         try:
             function(world)
         except Exception as error:  # a check that cannot run is a check that failed
-            FAILED.append(f"{name}: {type(error).__name__}: {error}")
+            want(name, f"{type(error).__name__}: {error}", False)
     for line in FAILED:
         print(line)
     print(f"{len(CHECKS)} groups of checks, {len(FAILED)} failures")

@@ -93,10 +93,16 @@ impl fmt::Display for Problems {
                     write!(f, "\n    allow the IAM action {}", error.denied_action())?;
                 }
                 Problem::DataLoss { .. } => {
-                    write!(f, "\n    --allow-data-loss lets it happen, after a final snapshot where AWS has one")?;
+                    write!(
+                        f,
+                        "\n    --allow-data-loss lets it happen, after a final snapshot where AWS has one"
+                    )?;
                 }
                 Problem::Conflict { .. } => {
-                    write!(f, "\n    remove or rename it, or choose another project or environment name")?;
+                    write!(
+                        f,
+                        "\n    remove or rename it, or choose another project or environment name"
+                    )?;
                 }
                 _ => {}
             }
@@ -114,7 +120,11 @@ impl Failure {
     /// The exit code of the contract: 1 refused, 2 usage or configuration, 3 AWS said no.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Config(_) | Self::Usage { .. } | Self::File { .. } | Self::Stale(_) | Self::Declined => 2,
+            Self::Config(_)
+            | Self::Usage { .. }
+            | Self::File { .. }
+            | Self::Stale(_)
+            | Self::Declined => 2,
             Self::Refused(problems) => problems.exit_code(),
             Self::Aws(_) | Self::Incomplete { .. } => 3,
             Self::Stopped { .. } => 130,
@@ -126,7 +136,12 @@ impl Failure {
 impl Problems {
     fn exit_code(&self) -> u8 {
         let unread = |problem: &Problem| {
-            matches!(problem, Problem::Unreadable { .. } | Problem::UnreadableField { .. } | Problem::Conflict { .. })
+            matches!(
+                problem,
+                Problem::Unreadable { .. }
+                    | Problem::UnreadableField { .. }
+                    | Problem::Conflict { .. }
+            )
         };
         if self.0.iter().any(unread) { 3 } else { 1 }
     }

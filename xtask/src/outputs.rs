@@ -76,7 +76,12 @@ impl Outputs {
                 }
                 Value::Object(entries) => {
                     for (key, entry) in entries {
-                        let _ = writeln!(out, "  {:<28}{}", format!("{name}.{key}"), entry.as_str().unwrap_or_default());
+                        let _ = writeln!(
+                            out,
+                            "  {:<28}{}",
+                            format!("{name}.{key}"),
+                            entry.as_str().unwrap_or_default()
+                        );
                     }
                 }
                 _ => {}

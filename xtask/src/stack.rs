@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 
 use api::{ApiSpec, Authorization, Firewall};
 use compute::composition::CacheSecret;
-use compute::log_group::{LogGroup, LogGroupSpec, MetricFilter, SubscriptionFilter, declare_log_group};
+use compute::log_group::{
+    LogGroup, LogGroupSpec, MetricFilter, SubscriptionFilter, declare_log_group,
+};
 use compute::rotation::RotationSpec;
 use compute::{Certificate, ComputeSpec, Function, Inputs, PasswordPolicy, roles, rotation};
 use data::{BackupSpec, CacheSpec, DatabaseSpec, DisclosureSpec, FilesSpec, StreamSpec};
 use engine::deploy::resolve;
 use engine::stack::LogicalId;
 use engine::vocabulary::{CertificateArn, ForLogs, KeyArn};
-use engine::{Aws, Handle, Inventory, Kind, Live, Ref, Stack, StackName, plan};
+use engine::{Aws, Handle, Inventory, Kind, Live, Mistake, Place, Ref, Stack, StackName, plan};
 use ipnet::Ipv4Net;
-use network::{EbsEncryptionDefault, Endpoints, FlowLogsTo, HttpsEgress, Network, NetworkSpec, Ports, Zone};
+use network::{
+    EbsEncryptionDefault, Endpoints, FlowLogsTo, HttpsEgress, Network, NetworkSpec, Ports, Zone,
+};
 use security::alarms::{AlarmsSpec, declare_alarms};
 use security::audit_trail::{AuditTrail, TrailSpec, declare_trail};
 use security::bucket::{LockMode, Retention};
@@ -32,9 +36,9 @@ pub fn kinds() -> Vec<Kind> {
     [network::KINDS, security::KINDS, data::KINDS, compute::KINDS, api::KINDS].concat()
 }
 
-/// Where a stack stands.
+/// Where a stack stands, and on what.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Site {
     /// The account's twelve digits.
     pub account_id: String,
     /// The region.
@@ -64,8 +68,8 @@ pub struct FullStack {
 impl FullStack {
     /// Declares the layers one after the other; each gets the references of those before it. Also gives
     /// every fault that the layers find with what is asked of them, by the key of the configuration.
-    pub fn declare(config: &Config, place: &Place) -> (Self, Vec<Fault>) {
-        let mut wiring = Wiring::new(config, place);
+    pub fn declare(config: &Config, site: &Site) -> (Self, Vec<Fault>) {
+        let mut wiring = Wiring::new(config, site);
         let keys = wiring.keys();
         let credentials = wiring.credentials(&keys);
         let trail = wiring.evidence(&keys);
@@ -78,7 +82,17 @@ impl FullStack {
         let Stores { database, cache, stream, files } = stores;
         let Wiring { stack: graph, faults, .. } = wiring;
         let stack = Self {
-            graph, network, keys, credentials, trail, database, cache, stream, files, compute, api,
+            graph,
+            network,
+            keys,
+            credentials,
+            trail,
+            database,
+            cache,
+            stream,
+            files,
+            compute,
+            api,
         };
         (stack, faults)
     }
@@ -151,42 +165,42 @@ struct Stores {
 /// A stack in the making.
 struct Wiring<'a> {
     config: &'a Config,
-    place: &'a Place,
+    site: &'a Site,
     name: StackName,
     stack: Stack,
     faults: Vec<Fault>,
 }
 
 impl<'a> Wiring<'a> {
-    fn new(config: &'a Config, place: &'a Place) -> Self {
+    fn new(config: &'a Config, site: &'a Site) -> Self {
         let name = StackName::new(&config.project, &config.environment);
         let mut tags = config.tags.clone();
         tags.entry("Environment".into()).or_insert_with(|| config.environment.clone());
-        Self { config, place, name: name.clone(), stack: Stack::new(name, tags), faults: Vec::new() }
+        Self { config, site, name: name.clone(), stack: Stack::new(name, tags), faults: Vec::new() }
     }
 
-    /// Takes a layer's problems as faults of keys that begin with `section`.
-    fn blame<F: Into<String>>(&mut self, section: &str, problems: impl IntoIterator<Item = (F, String)>) {
-        self.faults.extend(problems.into_iter().map(|(field, message)| {
-            let field: String = field.into();
-            Fault::new(if section.is_empty() { field } else { format!("{section}.{field}") }, message)
+    /// Takes a layer's mistakes as faults of keys that begin with `section`.
+    fn blame(&mut self, section: &str, mistakes: impl IntoIterator<Item = Mistake>) {
+        self.faults.extend(mistakes.into_iter().map(|Mistake { field, message }| {
+            Fault::new(
+                if section.is_empty() { field } else { format!("{section}.{field}") },
+                message,
+            )
         }));
     }
 
-    fn secured(&self) -> security::Place {
-        security::Place::new(&self.place.account_id, &self.place.region)
-    }
-
-    fn computed(&self) -> compute::Place {
-        compute::Place {
-            partition: engine::aws::partition(&self.place.region).into(),
-            region: self.place.region.clone(),
-            account_id: self.place.account_id.clone(),
-        }
+    /// Where the stack stands, as the layers know it.
+    fn place(&self) -> Place {
+        Place::new(&self.site.account_id, &self.site.region)
     }
 
     /// A log group with the stack's key and retention.
-    fn log_group(&mut self, id: &str, name: String, key: &Ref<KeyArn<ForLogs>>) -> Handle<LogGroup> {
+    fn log_group(
+        &mut self,
+        id: &str,
+        name: String,
+        key: &Ref<KeyArn<ForLogs>>,
+    ) -> Handle<LogGroup> {
         let spec = LogGroupSpec::new(name, key.clone()).kept_for(self.config.logs.retention_days);
         declare_log_group(&mut self.stack, id, &spec)
     }
@@ -195,14 +209,14 @@ impl<'a> Wiring<'a> {
         let spec = KeysSpec {
             rotation_period_days: self.config.security.key_rotation_days,
             deletion_window_days: self.config.security.key_deletion_days,
-            ..KeysSpec::new(self.secured())
+            ..KeysSpec::new(self.place())
         };
         declare_keys(&mut self.stack, &spec)
     }
 
     /// The generated credentials, and the function that rotates the database's.
     fn credentials(&mut self, keys: &Keys) -> Credentials {
-        let (config, place) = (self.config, self.computed());
+        let (config, place) = (self.config, self.place());
         let spec = CredentialsSpec {
             username: config.database.master_username.clone(),
             database: config.database.database_name.clone(),
@@ -213,7 +227,7 @@ impl<'a> Wiring<'a> {
                 function: Handle::<Function>::later("compute/rotation").ready().arn(),
                 days: config.security.secret_rotation_days,
             }),
-            ..CredentialsSpec::new(self.secured(), keys.secrets.clone())
+            ..CredentialsSpec::new(place.clone(), keys.secrets.clone())
         };
         let credentials = declare_credentials(&mut self.stack, &spec);
         let rotation = RotationSpec {
@@ -229,9 +243,9 @@ impl<'a> Wiring<'a> {
 
     /// The trail, its buckets, and the alarms that listen to it.
     fn evidence(&mut self, keys: &Keys) -> AuditTrail {
-        let (security, secured, computed) = (&self.config.security, self.secured(), self.computed());
+        let (security, place) = (&self.config.security, self.place());
         let alarms = AlarmsSpec {
-            place: secured.clone(),
+            place: place.clone(),
             kms_key: keys.logs.clone(),
             subscriptions: security
                 .alarm_emails
@@ -259,18 +273,18 @@ impl<'a> Wiring<'a> {
             })
             .collect();
         let group = declare_log_group(&mut self.stack, "compute/trail-log", &group);
-        let role = roles::TrailRole { log_group: group.arn() }.declare(&mut self.stack, &computed);
+        let role = roles::TrailRole { log_group: group.arn() }.declare(&mut self.stack, &place);
 
         let mode = match security.object_lock {
             ObjectLock::Governance => LockMode::Governance,
             ObjectLock::Compliance => LockMode::Compliance,
         };
         let spec = TrailSpec {
-            retention: Retention { mode: mode.clone(), days: security.trail_lock_days },
+            retention: Retention { mode, days: security.trail_lock_days },
             disclosure_retention: Retention { mode, days: security.disclosure_lock_days },
             load_balancer_log_days: security.load_balancer_log_days,
             log_group: Some(TrailLogGroup { arn: group.arn(), role }),
-            ..TrailSpec::new(secured, keys.logs.clone())
+            ..TrailSpec::new(place, keys.logs.clone())
         };
         declare_trail(&mut self.stack, &spec)
     }
@@ -297,7 +311,7 @@ impl<'a> Wiring<'a> {
 
     fn network(&mut self, keys: &Keys) -> Network {
         let config = &self.config.network;
-        let place = self.computed();
+        let place = self.place();
         let flow_logs = config.flow_logs.then(|| {
             let name = format!("/aws/vpc/{}", self.name.of("flow-logs"));
             let group = self.log_group("compute/flow-log", name, &keys.logs);
@@ -312,7 +326,7 @@ impl<'a> Wiring<'a> {
             ..Ports::default()
         };
         let has = |service: &str| config.endpoints.iter().any(|wanted| wanted == service);
-        let zones = self.place.zones.iter().enumerate().map(|(at, name)| {
+        let zones = self.site.zones.iter().enumerate().map(|(at, name)| {
             // Lists of another length are faults that the configuration's own check reports.
             let of = |cidrs: &[Ipv4Net]| cidrs.get(at).copied().unwrap_or(config.cidr);
             Zone {
@@ -341,11 +355,14 @@ impl<'a> Wiring<'a> {
                 kinesis_streams: has("kinesis"),
             },
             ports,
-            ..NetworkSpec::within(config.cidr, self.place.zones.iter().cloned())
+            ..NetworkSpec::within(config.cidr, self.site.zones.iter().cloned())
         };
         let problems = network::validate(&spec);
-        self.blame("network", problems.into_iter().map(|p| (config_key(&p.field), p.message)));
-        network::declare(&mut self.stack, &spec, &network::Place::new(&self.place.account_id, &self.place.region))
+        self.blame(
+            "network",
+            problems.into_iter().map(|it| Mistake::new(config_key(&it.field), it.message)),
+        );
+        network::declare(&mut self.stack, &spec, &place)
     }
 
     fn stores(&mut self, keys: &Keys, credentials: &Credentials, network: &Network) -> Stores {
@@ -356,7 +373,7 @@ impl<'a> Wiring<'a> {
         let log = self.log_group("compute/database-log", name, &keys.logs);
         let spec = DatabaseSpec {
             subnets: subnets(),
-            zones: self.place.zones.clone(),
+            zones: self.site.zones.clone(),
             security_group: network.database.clone(),
             key: keys.rds.clone(),
             secret: credentials.database.clone(),
@@ -364,7 +381,7 @@ impl<'a> Wiring<'a> {
             settings: config.database.clone(),
         };
         let problems = data::database::validate(&self.name, &spec);
-        self.blame("", problems.into_iter().map(|p| (p.field, p.message)));
+        self.blame("", problems);
         let database = data::database::declare(&mut self.stack, &spec);
 
         let group = |kind: &str| format!("/aws/elasticache/{}/{kind}", self.name.of("cache"));
@@ -379,12 +396,12 @@ impl<'a> Wiring<'a> {
             settings: config.cache.clone(),
         };
         let problems = data::cache::validate(&self.name, &spec);
-        self.blame("", problems.into_iter().map(|p| (p.field, p.message)));
+        self.blame("", problems);
         let cache = data::cache::declare(&mut self.stack, &spec);
 
         let spec = StreamSpec { key: keys.kinesis.clone(), settings: config.stream.clone() };
         let problems = data::stream::validate(&self.name, &spec);
-        self.blame("", problems.into_iter().map(|p| (p.field, p.message)));
+        self.blame("", problems);
         let stream = data::stream::declare(&mut self.stack, &spec);
 
         let spec = FilesSpec {
@@ -394,11 +411,11 @@ impl<'a> Wiring<'a> {
             settings: config.files.clone(),
         };
         let problems = data::files::validate(&self.name, &spec);
-        self.blame("", problems.into_iter().map(|p| (p.field, p.message)));
+        self.blame("", problems);
         let files = data::files::declare(&mut self.stack, &spec);
 
         if config.backups {
-            let place = self.computed();
+            let place = self.place();
             let spec = BackupSpec {
                 key: keys.efs.clone(),
                 role: roles::BackupRole.declare(&mut self.stack, &place),
@@ -408,7 +425,7 @@ impl<'a> Wiring<'a> {
                 settings: config.backup.clone(),
             };
             let problems = data::backup::validate(&self.name, &spec);
-            self.blame("", problems.into_iter().map(|p| (p.field, p.message)));
+            self.blame("", problems);
             data::backup::declare(&mut self.stack, &spec);
         }
         Stores { database, cache, stream, files }
@@ -416,7 +433,7 @@ impl<'a> Wiring<'a> {
 
     /// The API's access log, and the way of its lines into the locked record of disclosures.
     fn disclosures(&mut self, keys: &Keys, trail: &AuditTrail) -> Handle<LogGroup> {
-        let (config, place) = (self.config, self.computed());
+        let (config, place) = (self.config, self.place());
         let name = format!("/aws/kinesisfirehose/{}", self.name.of("disclosures"));
         let errors = self.log_group("compute/disclosure-error-log", name, &keys.logs);
         let role = roles::FirehoseRole {
@@ -434,13 +451,11 @@ impl<'a> Wiring<'a> {
             settings: config.disclosure.clone(),
         };
         let problems = data::disclosure::validate(&self.name, &spec);
-        self.blame("", problems.into_iter().map(|p| (p.field, p.message)));
+        self.blame("", problems);
         let disclosure = data::disclosure::declare(&mut self.stack, &spec);
 
-        let subscription = roles::SubscriptionRole {
-            thing: "disclosures".into(),
-            stream: disclosure.arn.clone(),
-        };
+        let subscription =
+            roles::SubscriptionRole { thing: "disclosures".into(), stream: disclosure.arn.clone() };
         let role = subscription.declare(&mut self.stack, &place);
         let mut spec = LogGroupSpec::new(
             format!("/aws/apigateway/{}", self.name.of("access")),
@@ -466,16 +481,16 @@ impl<'a> Wiring<'a> {
         network: &Network,
         stores: &Stores,
     ) -> compute::Compute {
-        let (config, place) = (self.config, self.computed());
+        let (config, place) = (self.config, self.place());
         let certificate = match &config.certificate.arn {
             Some(arn) => {
-                if let Err(why) = compute::validate::certificate_arn(arn, &self.place.region) {
+                if let Err(why) = compute::validate::certificate_arn(arn, &self.site.region) {
                     self.faults.push(Fault::new("certificate.arn", why));
                 }
                 Ref::<CertificateArn>::known(arn)
             }
             None => {
-                if self.place.is_real {
+                if self.site.is_real {
                     self.faults.push(Fault::new(
                         "certificate.arn",
                         "on AWS the load balancer needs a certificate: request or import one in ACM, in \
@@ -486,7 +501,7 @@ impl<'a> Wiring<'a> {
                 self.stack.add("compute/certificate", own).arn()
             }
         };
-        if self.place.is_real
+        if self.site.is_real
             && config.service.image == PLACEHOLDER_IMAGE
             && !config.network.service_https_egress
         {
@@ -509,11 +524,15 @@ impl<'a> Wiring<'a> {
             database: None,
             more: BTreeMap::new(),
         };
-        let log = self.log_group("compute/service-log", format!("/ecs/{}", self.name.of("api")), &keys.logs);
+        let log = self.log_group(
+            "compute/service-log",
+            format!("/ecs/{}", self.name.of("api")),
+            &keys.logs,
+        );
         let spec = ComputeSpec {
             workload: config.service.clone(),
             inputs: Inputs {
-                region: self.place.region.clone(),
+                region: self.site.region.clone(),
                 vpc: network.vpc.clone(),
                 subnets: network.private_subnets.clone(),
                 load_balancer_security_group: network.load_balancer.clone(),
@@ -533,8 +552,9 @@ impl<'a> Wiring<'a> {
                 execute_command: None,
             },
         };
-        let problems = compute::composition::validate(&self.name, &spec);
-        self.blame("service", problems.into_iter().map(|p| (p.field, p.message)));
+        // What is wrong with the certificate is said of its own key.
+        let problems = compute::composition::validate(&self.name, &spec).into_iter();
+        self.blame("service", problems.filter(|mistake| mistake.field != "certificate"));
         let compute = compute::declare(&mut self.stack, &spec);
         // Tasks mount the file system when they start, although no value flows from the mount targets.
         for target in &stores.files.mount_targets {
@@ -550,7 +570,7 @@ impl<'a> Wiring<'a> {
         compute: &compute::Compute,
         access_log: &Handle<LogGroup>,
     ) -> api::Api {
-        let (config, place) = (self.config, self.computed());
+        let (config, place) = (self.config, self.place());
         let choice = &config.api;
         let firewall = choice.waf.then(|| {
             // WAF only logs to groups whose name begins like this.
@@ -596,7 +616,10 @@ impl<'a> Wiring<'a> {
             ..ApiSpec::default()
         };
         let problems = api::validate(&spec);
-        self.blame("api", problems.into_iter().map(|p| (api_key(&p.field), p.message)));
+        self.blame(
+            "api",
+            problems.into_iter().map(|it| Mistake::new(api_key(&it.field), it.message)),
+        );
         api::declare(&mut self.stack, &spec)
     }
 }
@@ -604,7 +627,8 @@ impl<'a> Wiring<'a> {
 /// The key of the configuration that a field of the network's specification comes from.
 fn config_key(field: &str) -> String {
     // zones[1].public is the second entry of public_cidrs.
-    let Some((index, tier)) = field.strip_prefix("zones[").and_then(|rest| rest.split_once("].")) else {
+    let Some((index, tier)) = field.strip_prefix("zones[").and_then(|rest| rest.split_once("]."))
+    else {
         return match field {
             "zones" => "availability_zones".into(),
             _ if field.starts_with("endpoints.") => "endpoints".into(),

@@ -37,17 +37,26 @@ pub fn choose(common: &Common) -> Result<TargetName, Failure> {
 }
 
 /// Connects. `configured_region` is what the configuration says.
-pub async fn connect(common: &Common, configured_region: Option<&str>) -> Result<Connection, Failure> {
+pub async fn connect(
+    common: &Common,
+    configured_region: Option<&str>,
+) -> Result<Connection, Failure> {
     let chosen = choose(common)?;
     let region = common.region.as_deref().or(configured_region);
     let (target, region, label, folder) = match chosen {
         TargetName::Embedded => {
             let plane = open_embedded(common)?;
-            (Target::Embedded(plane.http_client()), Some(region.unwrap_or("us-east-1")), "embedded".to_owned(), "embedded".to_owned())
+            (
+                Target::Embedded(plane.http_client()),
+                Some(region.unwrap_or("us-east-1")),
+                "embedded".to_owned(),
+                "embedded".to_owned(),
+            )
         }
         TargetName::Endpoint => {
             let url = common.endpoint_url.clone().unwrap_or_default();
-            let folder: String = url.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+            let folder: String =
+                url.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
             (Target::Endpoint(url.clone()), Some(region.unwrap_or("us-east-1")), url, folder)
         }
         TargetName::Aws => (Target::Aws, region, "aws".to_owned(), "aws".to_owned()),

@@ -62,12 +62,12 @@ pub mod vpc_link;
 pub mod web_acl;
 
 use engine::plan::Options;
-use engine::{Aws, DeployError, Error, Kind, Stack, StackName, Tags, deploy};
+use engine::{Aws, DeployError, Error, Kind, Mistake, Stack, StackName, Tags, deploy};
 
 pub use account::ApiGatewayAccount;
 pub use rest_api::{Authorizer, Integration, Method, RestApi, Routes};
 pub use spec::{
-    Api, ApiSpec, Authorization, Firewall, InvokeUrl, Outputs, Problem, Route, declare, validate,
+    Api, ApiSpec, Authorization, Firewall, InvokeUrl, Outputs, Route, declare, validate,
 };
 pub use stage::{AccessLogs, MethodSettings, Stage};
 pub use vpc_link::VpcLink;
@@ -87,7 +87,7 @@ pub const KINDS: &[Kind] = &[
 pub enum ProvisionError {
     /// The spec cannot be carried out; nothing was called.
     #[error("the API cannot be built: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Invalid(Vec<Problem>),
+    Invalid(Vec<Mistake>),
     /// The plan was refused, or a step failed.
     #[error(transparent)]
     Deploy(#[from] DeployError),

@@ -1,13 +1,12 @@
 //! What an operator chooses of the API, and what is declared from it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use engine::vocabulary::{
     Arn, FunctionArn, HostName, ListenerArn, LoadBalancerArn, LogGroupArn, Private, RestApiId,
     RoleArn, SecurityGroupId, SubnetId, VpcLinkId, WebAclArn,
 };
-use engine::{Deployed, Error, Policy, Ref, Stack, Tags};
+use engine::{Deployed, Error, Mistake, Policy, Ref, Stack, Tags};
 use serde::{Deserialize, Serialize};
 
 use crate::account::ApiGatewayAccount;
@@ -235,27 +234,12 @@ impl Api {
     }
 }
 
-/// A choice that cannot be carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Where, with dots: `routes[1].path`.
-    pub field: String,
-    /// Why.
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.message)
-    }
-}
-
 /// Everything that is wrong with a spec; nothing for a good one.
-pub fn validate(spec: &ApiSpec) -> Vec<Problem> {
+pub fn validate(spec: &ApiSpec) -> Vec<Mistake> {
     let mut found = Vec::new();
     let mut require = |holds: bool, field: &str, why: &str| {
         if !holds {
-            found.push(Problem { field: field.to_owned(), message: why.to_owned() });
+            found.push(Mistake::new(field, why));
         }
     };
 
@@ -690,7 +674,7 @@ mod tests {
     }
 
     fn fields(spec: &ApiSpec) -> Vec<String> {
-        validate(spec).into_iter().map(|problem| problem.field).collect()
+        validate(spec).into_iter().map(|mistake| mistake.field).collect()
     }
 
     #[test]

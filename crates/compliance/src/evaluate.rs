@@ -59,7 +59,12 @@ pub fn evaluate(inventory: &Inventory, settings: &Settings, reach: Reach, now: T
     }
 }
 
-fn finding(control: &Control, judgement: Judgement, settings: &Settings, now: Timestamp) -> Finding {
+fn finding(
+    control: &Control,
+    judgement: Judgement,
+    settings: &Settings,
+    now: Timestamp,
+) -> Finding {
     let Judgement { resource, status, message, evidence } = judgement;
     let covers =
         |waiver: &&Waiver| waiver.covers(control.id, &resource.id, resource.arn.as_deref());

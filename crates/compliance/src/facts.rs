@@ -66,10 +66,10 @@ impl<'a> Facts<'a> {
         let entry = match typed.get(&TypeId::of::<T>()) {
             Some(known) => known.clone(),
             None => {
-                let fresh: Vec<Live<T>> = self.inventory.of::<T>().map_err(|why| Unread {
-                    what: why.to_string(),
-                    error: None,
-                })?;
+                let fresh: Vec<Live<T>> = self
+                    .inventory
+                    .of::<T>()
+                    .map_err(|why| Unread { what: why.to_string(), error: None })?;
                 let fresh: Arc<dyn Any + Send + Sync> = Arc::new(fresh);
                 typed.insert(TypeId::of::<T>(), fresh.clone());
                 fresh
@@ -110,7 +110,11 @@ impl<'a> Facts<'a> {
     }
 
     /// A judgement about a resource.
-    pub fn about<T: Kind>(&self, seen: &Seen<'_, T>, verdict: Result<Verdict, Unread>) -> Judgement {
+    pub fn about<T: Kind>(
+        &self,
+        seen: &Seen<'_, T>,
+        verdict: Result<Verdict, Unread>,
+    ) -> Judgement {
         let resource = Resource {
             kind: T::TRAITS.kind.into(),
             id: seen.live.id.clone(),
@@ -122,12 +126,8 @@ impl<'a> Facts<'a> {
 
     /// A judgement about a kind, or the account, as a whole.
     pub fn whole(&self, kind: &str, verdict: Result<Verdict, Unread>) -> Judgement {
-        let resource = Resource {
-            kind: kind.into(),
-            id: "*".into(),
-            arn: None,
-            region: self.region().into(),
-        };
+        let resource =
+            Resource { kind: kind.into(), id: "*".into(), arn: None, region: self.region().into() };
         judgement(resource, verdict)
     }
 }
@@ -219,7 +219,11 @@ impl Verdict {
     /// Rests on this attribute too. `call` is the IAM action, `field` in AWS's spelling.
     #[must_use]
     pub fn with(mut self, call: &str, field: &str, value: impl Into<Value>) -> Self {
-        self.evidence.push(Evidence { call: call.into(), field: field.into(), value: value.into() });
+        self.evidence.push(Evidence {
+            call: call.into(),
+            field: field.into(),
+            value: value.into(),
+        });
         self
     }
 }

@@ -105,18 +105,17 @@ impl Document {
 
     /// Whether an Allow statement covers every action on every resource (ACC-01).
     pub fn allows_everything(&self) -> bool {
-        self.allowing().any(|statement| {
-            statement.actions.covers_all() && statement.resources.covers_all()
-        })
+        self.allowing()
+            .any(|statement| statement.actions.covers_all() && statement.resources.covers_all())
     }
 
     /// Whether an action is allowed on every resource of its kind: the resource pattern ends in nothing
     /// but wildcards after the type (`*`, `arn:aws:iam::123456789012:role/*`). Conditions do not count:
     /// what they leave is still every resource.
     pub fn allows_on_any(&self, action: &str) -> bool {
-        self.allowing()
-            .filter(|statement| statement.actions.matches(action))
-            .any(|statement| statement.resources.negated || statement.resources.patterns.iter().any(|p| is_open(p)))
+        self.allowing().filter(|statement| statement.actions.matches(action)).any(|statement| {
+            statement.resources.negated || statement.resources.patterns.iter().any(|p| is_open(p))
+        })
     }
 
     /// Whether any statement allows the action on anything.
@@ -149,7 +148,8 @@ impl Document {
             for action in &statement.actions.patterns {
                 let lower = action.to_lowercase();
                 let concerns = prefixes.iter().any(|prefix| {
-                    lower.starts_with(prefix) || (lower.contains('*') && could_match(&lower, prefix))
+                    lower.starts_with(prefix)
+                        || (lower.contains('*') && could_match(&lower, prefix))
                 });
                 if concerns && (open_resource || lower.contains('*')) {
                     found.push(action.clone());
@@ -228,7 +228,9 @@ impl Statement {
             (None, None) => Principals::Unsaid,
         };
         let mut conditions = Vec::new();
-        for (operator, keys) in value.get("Condition").and_then(Value::as_object).into_iter().flatten() {
+        for (operator, keys) in
+            value.get("Condition").and_then(Value::as_object).into_iter().flatten()
+        {
             for (key, values) in keys.as_object().into_iter().flatten() {
                 conditions.push(Condition {
                     operator: operator.to_lowercase(),
@@ -313,26 +315,42 @@ impl Condition {
 
     /// Whether the condition is met by all who are not from a trusted account.
     fn is_not_from(&self, trusted: &impl Fn(&str) -> bool) -> bool {
-        let negative = ["stringnotequals", "stringnotlike", "stringnotequalsifexists", "stringnotlikeifexists"];
+        let negative = [
+            "stringnotequals",
+            "stringnotlike",
+            "stringnotequalsifexists",
+            "stringnotlikeifexists",
+        ];
         let by_account = matches!(self.key.as_str(), "aws:principalaccount" | "kms:calleraccount");
         negative.contains(&self.operator.as_str())
             && ((by_account && self.values.iter().all(|value| trusted(value)))
-                || (self.key == "aws:principalorgid" && self.values.iter().all(|value| !is_wild(value))))
+                || (self.key == "aws:principalorgid"
+                    && self.values.iter().all(|value| !is_wild(value))))
     }
 
     fn narrowing(&self) -> Narrowing {
         // `…IfExists` holds for requests without the key, and `ForAllValues` for those with no value.
         let positive = matches!(
             self.operator.as_str(),
-            "stringequals" | "stringlike" | "stringequalsignorecase" | "arnequals" | "arnlike"
-                | "foranyvalue:stringequals" | "foranyvalue:stringlike" | "foranyvalue:arnlike"
+            "stringequals"
+                | "stringlike"
+                | "stringequalsignorecase"
+                | "arnequals"
+                | "arnlike"
+                | "foranyvalue:stringequals"
+                | "foranyvalue:stringlike"
+                | "foranyvalue:arnlike"
         );
         if !positive || self.values.is_empty() {
             return Narrowing::None;
         }
         match self.key.as_str() {
-            "aws:principalaccount" | "aws:sourceaccount" | "kms:calleraccount" | "aws:sourceowner"
-            | "s3:dataaccesspointaccount" | "aws:resourceaccount:source" => {
+            "aws:principalaccount"
+            | "aws:sourceaccount"
+            | "kms:calleraccount"
+            | "aws:sourceowner"
+            | "s3:dataaccesspointaccount"
+            | "aws:resourceaccount:source" => {
                 if self.values.iter().any(|value| is_wild(value)) {
                     Narrowing::None
                 } else {
@@ -351,8 +369,13 @@ impl Condition {
                 }
                 if accounts.is_empty() { Narrowing::Tied } else { Narrowing::Accounts(accounts) }
             }
-            "aws:principalorgid" | "aws:sourceorgid" | "aws:principalorgpaths" | "aws:sourceorgpaths"
-            | "aws:sourcevpc" | "aws:sourcevpce" | "kms:encryptioncontext:aws:cloudtrail:arn"
+            "aws:principalorgid"
+            | "aws:sourceorgid"
+            | "aws:principalorgpaths"
+            | "aws:sourceorgpaths"
+            | "aws:sourcevpc"
+            | "aws:sourcevpce"
+            | "kms:encryptioncontext:aws:cloudtrail:arn"
             | "kms:encryptioncontext:aws:logs:arn" => {
                 let open = |value: &String| value.trim_matches(['*', '?']).is_empty();
                 if self.values.iter().any(open) { Narrowing::None } else { Narrowing::Tied }
@@ -470,7 +493,9 @@ fn glob(pattern: &str, text: &str, caseless: bool) -> bool {
         if p < pattern.len() && pattern[p] == '*' {
             star = Some((p, t));
             p += 1;
-        } else if p < pattern.len() && (pattern[p] == text[t] || (pattern[p] == '?' && text[t] != '*')) {
+        } else if p < pattern.len()
+            && (pattern[p] == text[t] || (pattern[p] == '?' && text[t] != '*'))
+        {
             p += 1;
             t += 1;
         } else if let Some((at, from)) = star {
@@ -502,28 +527,44 @@ mod tests {
 
     #[test]
     fn everybody_is_everybody_however_it_is_spelled() {
-        for principal in [json!("*"), json!({"AWS": "*"}), json!({"AWS": ["*"]}), json!({"AWS": "arn:aws:iam::*:root"})] {
-            let found = outsiders(json!({"Effect": "Allow", "Principal": principal, "Action": "kms:*", "Resource": "*"}));
+        for principal in [
+            json!("*"),
+            json!({"AWS": "*"}),
+            json!({"AWS": ["*"]}),
+            json!({"AWS": "arn:aws:iam::*:root"}),
+        ] {
+            let found = outsiders(
+                json!({"Effect": "Allow", "Principal": principal, "Action": "kms:*", "Resource": "*"}),
+            );
             assert_eq!(found, [Principal::Everybody], "{principal}");
         }
-        let not = outsiders(json!([{"Effect": "Allow", "NotPrincipal": {"AWS": THEIRS}, "Action": "s3:*"}]));
+        let not = outsiders(
+            json!([{"Effect": "Allow", "NotPrincipal": {"AWS": THEIRS}, "Action": "s3:*"}]),
+        );
         assert_eq!(not, [Principal::Everybody]);
     }
 
     #[test]
     fn another_account_is_an_outsider_by_number_and_by_arn() {
         for principal in [json!(THEIRS), json!(format!("arn:aws:iam::{THEIRS}:role/x"))] {
-            let found = outsiders(json!({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "s3:GetObject"}));
+            let found = outsiders(
+                json!({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "s3:GetObject"}),
+            );
             assert_eq!(found, [Principal::Account(THEIRS.into())]);
         }
-        assert!(outsiders(json!({"Effect": "Allow", "Principal": {"AWS": OURS}, "Action": "*"})).is_empty());
+        assert!(
+            outsiders(json!({"Effect": "Allow", "Principal": {"AWS": OURS}, "Action": "*"}))
+                .is_empty()
+        );
         assert!(outsiders(json!({"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "*"})).is_empty());
     }
 
     #[test]
     fn only_conditions_that_really_narrow_count() {
         let with = |condition: Value| {
-            outsiders(json!({"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Condition": condition}))
+            outsiders(
+                json!({"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Condition": condition}),
+            )
         };
         for narrow in [
             json!({"StringEquals": {"aws:SourceAccount": OURS}}),
@@ -565,28 +606,49 @@ mod tests {
         let all = document(json!({"Effect": "Allow", "Action": "*", "Resource": "*"}));
         assert!(all.allows_everything() && all.allows_on_any("iam:PassRole"));
         let but = document(json!({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}));
-        assert!(but.allows_everything() && !but.allows("iam:PassRole") && but.allows("s3:GetObject"));
-        let roles = document(json!({"Effect": "Allow", "Action": "IAM:pass*", "Resource": format!("arn:aws:iam::{OURS}:role/*")}));
+        assert!(
+            but.allows_everything() && !but.allows("iam:PassRole") && but.allows("s3:GetObject")
+        );
+        let roles = document(
+            json!({"Effect": "Allow", "Action": "IAM:pass*", "Resource": format!("arn:aws:iam::{OURS}:role/*")}),
+        );
         assert!(roles.allows_on_any("iam:PassRole"));
-        let one = document(json!({"Effect": "Allow", "Action": "iam:PassRole", "Resource": format!("arn:aws:iam::{OURS}:role/x")}));
+        let one = document(
+            json!({"Effect": "Allow", "Action": "iam:PassRole", "Resource": format!("arn:aws:iam::{OURS}:role/x")}),
+        );
         assert!(!one.allows_on_any("iam:PassRole") && one.allows("iam:PassRole"));
     }
 
     #[test]
     fn data_actions_with_wildcards_or_on_everything_are_open() {
         let open = |statement| document(statement).open_actions(&["kinesis:", "secretsmanager:"]);
-        assert_eq!(open(json!({"Effect": "Allow", "Action": "kinesis:*", "Resource": "arn:aws:kinesis:r:1:stream/a"})), ["kinesis:*"]);
-        assert_eq!(open(json!({"Effect": "Allow", "Action": ["kinesis:PutRecord"], "Resource": "*"})), ["kinesis:PutRecord"]);
+        assert_eq!(
+            open(
+                json!({"Effect": "Allow", "Action": "kinesis:*", "Resource": "arn:aws:kinesis:r:1:stream/a"})
+            ),
+            ["kinesis:*"]
+        );
+        assert_eq!(
+            open(json!({"Effect": "Allow", "Action": ["kinesis:PutRecord"], "Resource": "*"})),
+            ["kinesis:PutRecord"]
+        );
         assert!(open(json!({"Effect": "Allow", "Action": ["kinesis:PutRecord"], "Resource": "arn:aws:kinesis:r:1:stream/a"})).is_empty());
         assert_eq!(open(json!({"Effect": "Allow", "Action": "*", "Resource": "*"})), ["*"]);
-        assert!(open(json!({"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"})).is_empty());
+        assert!(
+            open(
+                json!({"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"})
+            )
+            .is_empty()
+        );
     }
 
     #[test]
     fn plain_transport_is_denied_only_by_a_deny_to_everybody() {
         let deny = |action: &str, principal: Value| {
-            document(json!({"Effect": "Deny", "Principal": principal, "Action": action, "Resource": "*",
-                            "Condition": {"Bool": {"aws:SecureTransport": false}}}))
+            document(
+                json!({"Effect": "Deny", "Principal": principal, "Action": action, "Resource": "*",
+                            "Condition": {"Bool": {"aws:SecureTransport": false}}}),
+            )
         };
         assert!(deny("s3:*", json!("*")).denies_plain_transport("s3"));
         assert!(deny("*", json!({"AWS": "*"})).denies_plain_transport("s3"));

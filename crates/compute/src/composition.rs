@@ -31,7 +31,9 @@ use engine::vocabulary::{
     ListenerArn, LoadBalancerArn, LogGroupName, Name, Private, RoleArn, SecretArn, SecurityGroupId,
     StreamName, SubnetId, TargetGroupArn, VpcId,
 };
-use engine::{Aws, DeployError, Deployed, Error, Handle, Ref, Stack, StackName, Tags, deploy};
+use engine::{
+    Aws, DeployError, Deployed, Error, Handle, Mistake, Ref, Stack, StackName, Tags, deploy,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Cluster, ContainerInsights, ExecuteCommand};
@@ -566,34 +568,16 @@ fn scalable_target(scaling: &Scaling, service: &Handle<Service>) -> ScalableTarg
     }
 }
 
-/// Something in a spec that AWS would refuse, or that deserves a second look.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    /// The field of [`Workload`], or `name`.
-    pub field: String,
-    /// What is wrong, and what would be right.
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.message)
-    }
-}
-
-fn problem(field: &str, message: impl Into<String>) -> Problem {
-    Problem { field: field.into(), message: message.into() }
-}
-
-/// What AWS would refuse, or what breaks a rule of this stack. Empty for a good spec.
-pub fn validate(name: &StackName, spec: &ComputeSpec) -> Vec<Problem> {
+/// What AWS would refuse, or what breaks a rule of this stack, by the field of [`Workload`], or as
+/// `name`. Empty for a good spec.
+pub fn validate(name: &StackName, spec: &ComputeSpec) -> Vec<Mistake> {
     let ComputeSpec { workload, inputs } = spec;
     let mut found = names(name);
     found.extend(fargate(workload.cpu, workload.memory));
     found.extend(health(workload));
     let mut check = |good: bool, field: &str, message: &str| {
         if !good {
-            found.push(problem(field, message));
+            found.push(Mistake::new(field, message));
         }
     };
     check(
@@ -716,12 +700,12 @@ pub fn validate(name: &StackName, spec: &ComputeSpec) -> Vec<Problem> {
 }
 
 /// What is allowed and deserves a second look.
-pub fn warnings(spec: &ComputeSpec) -> Vec<Problem> {
+pub fn warnings(spec: &ComputeSpec) -> Vec<Mistake> {
     let workload = &spec.workload;
     let mut found = Vec::new();
     let mut warn = |when: bool, field: &str, message: &str| {
         if when {
-            found.push(problem(field, message));
+            found.push(Mistake::new(field, message));
         }
     };
     warn(
@@ -753,7 +737,7 @@ const SHORT_NAME: usize = 32;
 /// What a successor's name is longer by.
 const SUFFIX: usize = 7;
 
-fn names(name: &StackName) -> Vec<Problem> {
+fn names(name: &StackName) -> Vec<Mistake> {
     let mut found = Vec::new();
     for (what, thing, longest) in [
         ("load balancer", "alb", SHORT_NAME),
@@ -763,7 +747,7 @@ fn names(name: &StackName) -> Vec<Problem> {
         let full = name.of(thing);
         if full.len() > longest {
             let over = full.len() - longest;
-            found.push(problem(
+            found.push(Mistake::new(
                 "name",
                 format!(
                     "the {what} would be called {full}, which is {over} characters too long (at most \
@@ -775,7 +759,7 @@ fn names(name: &StackName) -> Vec<Problem> {
     let full = name.of("alb");
     let charset = full.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if !charset || full.starts_with('-') || full.ends_with('-') || full.starts_with("internal-") {
-        found.push(problem(
+        found.push(Mistake::new(
             "name",
             format!(
                 "{full} cannot be a load balancer's name: only letters, digits and hyphens, no hyphen \
@@ -787,10 +771,10 @@ fn names(name: &StackName) -> Vec<Problem> {
 }
 
 /// The sizes that Fargate has, in CPU units and MiB.
-fn fargate(cpu: u32, memory: u32) -> Option<Problem> {
+fn fargate(cpu: u32, memory: u32) -> Option<Mistake> {
     let (from, to, step) = match cpu {
         256 if matches!(memory, 512 | 1024 | 2048) => return None,
-        256 => return Some(problem("memory", "with 256 CPU units is 512, 1024 or 2048 MiB")),
+        256 => return Some(Mistake::new("memory", "with 256 CPU units is 512, 1024 or 2048 MiB")),
         512 => (1024, 4096, 1024),
         1024 => (2048, 8192, 1024),
         2048 => (4096, 16384, 1024),
@@ -799,22 +783,28 @@ fn fargate(cpu: u32, memory: u32) -> Option<Problem> {
         16384 => (32768, 122_880, 8192),
         _ => {
             let sizes = "256, 512, 1024, 2048, 4096, 8192 or 16384";
-            return Some(problem("cpu", format!("{cpu} is no size of Fargate's: choose {sizes}")));
+            return Some(Mistake::new(
+                "cpu",
+                format!("{cpu} is no size of Fargate's: choose {sizes}"),
+            ));
         }
     };
     let fits = (from..=to).contains(&memory) && memory.is_multiple_of(step);
     (!fits).then(|| {
         let range = format!("from {from} to {to} MiB in steps of {step}");
-        problem("memory", format!("{memory} does not go with {cpu} CPU units, which have {range}"))
+        Mistake::new(
+            "memory",
+            format!("{memory} does not go with {cpu} CPU units, which have {range}"),
+        )
     })
 }
 
-fn health(workload: &Workload) -> Vec<Problem> {
+fn health(workload: &Workload) -> Vec<Mistake> {
     let health = &workload.health;
     let mut found = Vec::new();
     let path = &workload.health_path;
     if !path.starts_with('/') || path.len() > 1024 || path.contains(char::is_whitespace) {
-        found.push(problem(
+        found.push(Mistake::new(
             "health_path",
             "is no path: begin with a slash, at most 1024 characters",
         ));
@@ -827,11 +817,14 @@ fn health(workload: &Workload) -> Vec<Problem> {
     ] {
         if !range.contains(&value) {
             let (from, to) = (range.start(), range.end());
-            found.push(problem(field, format!("is {value}: choose from {from} to {to}")));
+            found.push(Mistake::new(field, format!("is {value}: choose from {from} to {to}")));
         }
     }
     if health.timeout_seconds >= health.interval_seconds {
-        found.push(problem("health.timeout_seconds", "is not less than health.interval_seconds"));
+        found.push(Mistake::new(
+            "health.timeout_seconds",
+            "is not less than health.interval_seconds",
+        ));
     }
     found
 }
@@ -854,7 +847,7 @@ fn image_is_well_formed(image: &str) -> bool {
 #[derive(Debug)]
 pub enum ProvisionError {
     /// AWS would refuse the spec. Nothing was done.
-    Invalid(Vec<Problem>),
+    Invalid(Vec<Mistake>),
     /// The plan was refused, or a step failed.
     Deploy(DeployError),
     /// What was built does not have all its outputs.
@@ -947,8 +940,8 @@ mod tests {
         StackName::new("student", "dev")
     }
 
-    fn fields(problems: &[Problem]) -> Vec<&str> {
-        problems.iter().map(|problem| problem.field.as_str()).collect()
+    fn fields(problems: &[Mistake]) -> Vec<&str> {
+        problems.iter().map(|mistake| mistake.field.as_str()).collect()
     }
 
     #[test]
@@ -959,7 +952,8 @@ mod tests {
 
     #[test]
     fn every_mistake_is_named_by_its_field() {
-        let mistakes: &[(&str, fn(&mut ComputeSpec))] = &[
+        type Break = fn(&mut ComputeSpec);
+        let mistakes: &[(&str, Break)] = &[
             ("image", |spec| spec.workload.image.clear()),
             ("image", |spec| spec.workload.image = "name@sha256:abc".into()),
             ("port", |spec| spec.workload.port = 0),

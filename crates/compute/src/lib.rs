@@ -34,7 +34,6 @@ pub use scalable_target::ScalableTarget;
 pub use service::Service;
 pub use target_group::TargetGroup;
 pub use task_definition::TaskDefinition;
-pub use trust::Place;
 
 /// The kinds of this layer. Settings of the whole account, which are opt-in, are not among them.
 pub const KINDS: &[Kind] = &[

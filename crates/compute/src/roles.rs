@@ -10,11 +10,11 @@ use engine::vocabulary::{
     AccessPointArn, BucketArn, DeliveryStreamArn, FileSystemArn, ForKinesis, ForLogs, ForSecrets,
     Id, KeyArn, LogGroupArn, RoleArn, SecretArn, StreamArn,
 };
-use engine::{Policy, Ref, Stack};
+use engine::{Place, Policy, Ref, Stack};
 use serde_json::{Value, json};
 
 use crate::role::Role;
-use crate::trust::{Place, Trust};
+use crate::trust::Trust;
 
 /// What the ECS agent does on behalf of tasks before they run: pull images, write logs, read the
 /// secrets that become environment variables.
@@ -369,11 +369,7 @@ mod tests {
     use engine::StackName;
 
     fn place() -> Place {
-        Place {
-            partition: "aws".into(),
-            region: "us-east-1".into(),
-            account_id: "123456789012".into(),
-        }
+        Place::new("123456789012", "us-east-1")
     }
 
     fn declared(declare: impl FnOnce(&mut Stack, &Place) -> Ref<RoleArn>) -> Role {

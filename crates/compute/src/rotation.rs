@@ -6,12 +6,11 @@
 use std::collections::BTreeMap;
 
 use engine::vocabulary::{ForLogs, ForSecrets, FunctionArn, KeyArn, LogGroupArn, SecretArn};
-use engine::{Ref, Stack};
+use engine::{Place, Ref, Stack};
 
 use crate::function::{Function, Permission};
 use crate::log_group::{LogGroupSpec, declare_log_group};
 use crate::roles::RotationRole;
-use crate::trust::Place;
 
 /// The program, as it runs.
 pub const PROGRAM: &str = include_str!("rotation.py");

@@ -1,7 +1,7 @@
 //! Who may assume a role: one AWS service, on behalf of this account only, as far as the service says
 //! on whose behalf it acts.
 
-use engine::{Aws, Policy};
+use engine::{Place, Policy};
 use serde_json::{Value, json};
 
 /// Services that assume roles without saying on whose behalf: a trust policy that asks for
@@ -13,45 +13,6 @@ pub const SAY_NO_SOURCE: &[&str] = &[
     "cloudtrail.amazonaws.com",
     "lambda.amazonaws.com",
 ];
-
-/// Where a stack stands: for ARNs that can be written down before the resource exists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// `aws`, `aws-us-gov` or `aws-cn`.
-    pub partition: String,
-    /// The region.
-    pub region: String,
-    /// The account's twelve digits.
-    pub account_id: String,
-}
-
-impl Place {
-    /// Where a connection leads.
-    pub fn of(aws: &Aws) -> Self {
-        Self {
-            partition: aws.partition().into(),
-            region: aws.region().into(),
-            account_id: aws.account_id().into(),
-        }
-    }
-
-    /// An ARN in this account and region: `arn("ecs", "*")`.
-    pub fn arn(&self, service: &str, resource: &str) -> String {
-        let Self { partition, region, account_id } = self;
-        format!("arn:{partition}:{service}:{region}:{account_id}:{resource}")
-    }
-
-    /// The ARN of a policy that AWS keeps: `managed_policy("service-role/…")`.
-    pub fn managed_policy(&self, name: &str) -> String {
-        format!("arn:{}:iam::aws:policy/{name}", self.partition)
-    }
-
-    /// The name under which a service of this region calls another, as `kms:ViaService` has it.
-    pub fn via(&self, service: &str) -> String {
-        let suffix = if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("{service}.{}.{suffix}", self.region)
-    }
-}
 
 /// A trust in one service.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! The layer from nothing to nothing: on the embedded control plane, or against the server that
 //! `FERPA_TEST_ENDPOINT` names.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};

@@ -1,6 +1,8 @@
 //! What an account looks like to somebody who may not see all of it: what could not be read is said, and
 //! never taken for good.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 
 use aws_smithy_runtime_api::client::http::{

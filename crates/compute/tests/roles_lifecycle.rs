@@ -1,6 +1,8 @@
 //! Roles, log groups, functions and certificates from nothing to nothing: on the embedded control
 //! plane, or against the server that `FERPA_TEST_ENDPOINT` names.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
@@ -12,9 +14,9 @@ use compute::roles::{
 };
 use compute::rotation::{RotationSpec, declare as declare_rotation};
 use compute::trust::Trust;
-use compute::{Certificate, Function, LogGroup, PasswordPolicy, Place, Role};
+use compute::{Certificate, Function, LogGroup, PasswordPolicy, Role};
 use engine::plan::{Change, Options};
-use engine::{Aws, Deployed, Kind, Plan, Stack, StackName, Target, client, deploy};
+use engine::{Aws, Deployed, Kind, Place, Plan, Stack, StackName, Target, client, deploy};
 
 const KINDS: &[Kind] = &[
     Kind::of::<Certificate>(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::vocabulary::{Arn, DbClusterArn, FileSystemArn, ForEfs, Id, KeyArn, Name, RoleArn};
-use engine::{Deployed, Policy, Ref, Result, Stack, StackName, Tags};
+use engine::{Deployed, Mistake, Policy, Ref, Result, Stack, StackName, Tags};
 use serde::{Deserialize, Serialize};
 
 use crate::backup_plan::{BackupPlan, BackupRule, BackupSelection};
@@ -11,7 +11,6 @@ use crate::backup_vault::{BackupVault, VaultLock};
 use crate::checks::Checks;
 use crate::classification::Classification;
 use crate::cron;
-use crate::problem::Problem;
 use crate::stream::is_name;
 
 /// Backups, and what they rest on.
@@ -187,7 +186,7 @@ pub fn declare(stack: &mut Stack, spec: &BackupSpec) -> Backup {
 }
 
 /// What AWS would refuse, or what keeps a backup for too short a time.
-pub fn validate(name: &StackName, spec: &BackupSpec) -> Vec<Problem> {
+pub fn validate(name: &StackName, spec: &BackupSpec) -> Vec<Mistake> {
     let BackupSettings { rules, retention_floor_days: floor, lock, .. } = &spec.settings;
     let mut problems = Checks::of("backup");
     let vault = name.of("vault");

@@ -7,13 +7,12 @@ use engine::vocabulary::{
     ForElastiCache, HostName, Isolated, KeyArn, LogGroupName, ReplicationGroupId, SecretArn,
     SecurityGroupId, SubnetId,
 };
-use engine::{Deployed, Handle, Kind, Ref, Result, Stack, StackName, Tags};
+use engine::{Deployed, Handle, Kind, Mistake, Ref, Result, Stack, StackName, Tags};
 use serde::{Deserialize, Serialize};
 
 use crate::cache_subnet_group::CacheSubnetGroup;
 use crate::checks::{Checks, is_identifier};
 use crate::classification::Classification;
-use crate::problem::Problem;
 use crate::replication_group::{
     LogDelivery, NodeSettings, ReplicationGroup, primary_endpoint, reader_endpoint,
 };
@@ -201,7 +200,7 @@ pub fn declare(stack: &mut Stack, spec: &CacheSpec) -> Cache {
 }
 
 /// What AWS would refuse, or what would not be a safe home for records.
-pub fn validate(name: &StackName, spec: &CacheSpec) -> Vec<Problem> {
+pub fn validate(name: &StackName, spec: &CacheSpec) -> Vec<Mistake> {
     let settings = &spec.settings;
     let mut problems = Checks::of("cache");
     let id = group_name(name);
@@ -279,7 +278,7 @@ mod tests {
             settings,
         };
         let problems = validate(&StackName::new("student", environment), &spec);
-        problems.into_iter().map(|problem| problem.field).collect()
+        problems.into_iter().map(|mistake| mistake.field).collect()
     }
 
     #[test]

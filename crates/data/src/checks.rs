@@ -1,11 +1,11 @@
 //! Checking a specification before anything is asked of AWS.
 
-use crate::problem::Problem;
+use engine::Mistake;
 
-/// Collects problems under the name of a part: `database`, `cache`.
+/// Collects mistakes under the name of a part: `database`, `cache`.
 pub(crate) struct Checks {
     part: &'static str,
-    found: Vec<Problem>,
+    found: Vec<Mistake>,
 }
 
 impl Checks {
@@ -13,14 +13,14 @@ impl Checks {
         Self { part, found: Vec::new() }
     }
 
-    /// Notes a problem unless `holds`.
+    /// Notes a mistake unless `holds`.
     pub(crate) fn unless(&mut self, holds: bool, field: &str, message: impl Into<String>) {
         if !holds {
-            self.found.push(Problem::new(format!("{}.{field}", self.part), message));
+            self.found.push(Mistake::new(format!("{}.{field}", self.part), message));
         }
     }
 
-    pub(crate) fn found(self) -> Vec<Problem> {
+    pub(crate) fn found(self) -> Vec<Mistake> {
         self.found
     }
 }

@@ -7,7 +7,7 @@ use engine::vocabulary::{
     DbClusterArn, DbClusterId, ForRds, HostName, Id, Isolated, KeyArn, LogGroupName, SecretArn,
     SecurityGroupId, SubnetId,
 };
-use engine::{Deployed, Handle, Kind, Ref, Result, Stack, StackName, Tags};
+use engine::{Deployed, Handle, Kind, Mistake, Ref, Result, Stack, StackName, Tags};
 use serde::{Deserialize, Serialize};
 
 use crate::checks::{Checks, is_identifier};
@@ -18,7 +18,6 @@ use crate::db_cluster::{
 use crate::db_cluster_parameter_group::DbClusterParameterGroup;
 use crate::db_instance::{DbInstance, PerformanceInsights};
 use crate::db_subnet_group::DbSubnetGroup;
-use crate::problem::Problem;
 use crate::version::major;
 use crate::window::Window;
 
@@ -303,7 +302,7 @@ pub fn declare(stack: &mut Stack, spec: &DatabaseSpec) -> Database {
 }
 
 /// What AWS would refuse, or what would not be a safe home for records.
-pub fn validate(name: &StackName, spec: &DatabaseSpec) -> Vec<Problem> {
+pub fn validate(name: &StackName, spec: &DatabaseSpec) -> Vec<Mistake> {
     let settings = &spec.settings;
     let mut problems = Checks::of("database");
     let identifier = instance_name(name, settings.instances.into());
@@ -412,7 +411,7 @@ mod tests {
 
     fn fields(settings: DatabaseSettings) -> Vec<String> {
         let problems = validate(&StackName::new("student", "dev"), &spec(settings));
-        problems.into_iter().map(|problem| problem.field).collect()
+        problems.into_iter().map(|mistake| mistake.field).collect()
     }
 
     #[test]

@@ -7,13 +7,12 @@
 use engine::vocabulary::{
     BucketArn, DeliveryStreamArn, DeliveryStreamName, ForLogs, KeyArn, LogGroupName, RoleArn,
 };
-use engine::{Deployed, Handle, Ref, Result, Stack, StackName};
+use engine::{Deployed, Handle, Mistake, Ref, Result, Stack, StackName};
 use serde::{Deserialize, Serialize};
 
 use crate::checks::Checks;
 use crate::classification::Classification;
 use crate::delivery_stream::{Compression, DeliveryStream, ErrorLog};
-use crate::problem::Problem;
 use crate::stream::is_name;
 
 /// A record of disclosures, and what it rests on.
@@ -129,7 +128,7 @@ pub fn declare(stack: &mut Stack, spec: &DisclosureSpec) -> Disclosure {
 }
 
 /// What AWS would refuse.
-pub fn validate(name: &StackName, spec: &DisclosureSpec) -> Vec<Problem> {
+pub fn validate(name: &StackName, spec: &DisclosureSpec) -> Vec<Mistake> {
     const KIND_OF_ERROR: &str = "!{firehose:error-output-type}";
     let DisclosureSettings { prefix, error_prefix, buffer_mib, buffer_seconds, .. } =
         &spec.settings;
@@ -169,7 +168,7 @@ mod tests {
         spec.settings.error_prefix = "failed/!{timestamp:yyyy}/".into();
         spec.settings.buffer_seconds = 901;
         let fields: Vec<_> =
-            validate(&name, &spec).into_iter().map(|problem| problem.field).collect();
+            validate(&name, &spec).into_iter().map(|mistake| mistake.field).collect();
         assert_eq!(fields, ["disclosure.buffer_seconds", "disclosure.error_prefix"]);
     }
 }

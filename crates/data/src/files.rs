@@ -6,7 +6,7 @@ use engine::vocabulary::{
     AccessPointArn, AccessPointId, FileSystemArn, FileSystemId, ForEfs, HostName, Isolated, KeyArn,
     SecurityGroupId, SubnetId,
 };
-use engine::{Deployed, Handle, Policy, Ref, Result, Stack, StackName, Tags};
+use engine::{Deployed, Handle, Mistake, Policy, Ref, Result, Stack, StackName, Tags};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -15,7 +15,6 @@ use crate::checks::Checks;
 use crate::classification::Classification;
 use crate::file_system::{FileSystem, Lifecycle, Throughput, dns_name};
 use crate::mount_target::MountTarget;
-use crate::problem::Problem;
 
 /// Files, and what they rest on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,7 +198,7 @@ fn guard() -> Policy {
 }
 
 /// What AWS would refuse, or what would let somebody be root.
-pub fn validate(name: &StackName, spec: &FilesSpec) -> Vec<Problem> {
+pub fn validate(name: &StackName, spec: &FilesSpec) -> Vec<Mistake> {
     const DAYS: &[u16] = &[1, 7, 14, 30, 60, 90, 180, 270, 365];
     let settings = &spec.settings;
     let mut problems = Checks::of("files");
@@ -265,7 +264,7 @@ mod tests {
         spec.settings.throughput = Throughput::Bursting;
         spec.settings.lifecycle.archive_after_days = Some(14);
         let fields: Vec<_> =
-            validate(&name, &spec).into_iter().map(|problem| problem.field).collect();
+            validate(&name, &spec).into_iter().map(|mistake| mistake.field).collect();
         let expected = ["uid", "path", "permissions", "lifecycle.archive_after_days", "throughput"];
         assert_eq!(fields, expected.map(|field| format!("files.{field}")));
     }

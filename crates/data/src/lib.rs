@@ -75,7 +75,6 @@ pub mod files;
 mod key_arn;
 pub mod kinesis_stream;
 pub mod mount_target;
-mod problem;
 mod rds;
 pub mod replication_group;
 mod secret;
@@ -86,7 +85,7 @@ mod window;
 
 use engine::deploy::{self, DeployError};
 use engine::plan::Options;
-use engine::{Aws, Kind, Stack, StackName, Tags};
+use engine::{Aws, Kind, Mistake, Stack, StackName, Tags};
 use serde::Serialize;
 
 pub use access_point::{AccessPoint, Creation, PosixUser, RootDirectory};
@@ -107,7 +106,6 @@ pub use file_system::{FileSystem, Lifecycle, Throughput};
 pub use files::{Files, FilesOutputs, FilesSettings, FilesSpec};
 pub use kinesis_stream::{KinesisStream, StreamMode};
 pub use mount_target::MountTarget;
-pub use problem::Problem;
 pub use replication_group::{LogDelivery, NodeSettings, ReplicationGroup};
 pub use stream::{Stream as RecordStream, StreamOutputs, StreamSettings, StreamSpec};
 
@@ -192,7 +190,7 @@ pub fn declare(stack: &mut Stack, spec: &DataSpec) -> Data {
 }
 
 /// What AWS would refuse, or what would not be a safe home for records. Nothing is asked of AWS.
-pub fn validate(name: &StackName, spec: &DataSpec) -> Vec<Problem> {
+pub fn validate(name: &StackName, spec: &DataSpec) -> Vec<Mistake> {
     let mut problems = Vec::new();
     problems.extend(spec.database.iter().flat_map(|spec| database::validate(name, spec)));
     problems.extend(spec.cache.iter().flat_map(|spec| cache::validate(name, spec)));
@@ -208,7 +206,7 @@ pub fn validate(name: &StackName, spec: &DataSpec) -> Vec<Problem> {
 pub enum ProvisionError {
     /// The specification has mistakes.
     #[error("the specification has mistakes: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Invalid(Vec<Problem>),
+    Invalid(Vec<Mistake>),
     /// The stack could not be brought up.
     #[error(transparent)]
     Deploy(#[from] DeployError),

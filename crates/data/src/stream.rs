@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use engine::vocabulary::{ForKinesis, KeyArn, StreamArn, StreamName};
-use engine::{Deployed, Handle, Ref, Result, Stack, StackName};
+use engine::{Deployed, Handle, Mistake, Ref, Result, Stack, StackName};
 use serde::{Deserialize, Serialize};
 
 use crate::checks::Checks;
 use crate::classification::Classification;
 use crate::kinesis_stream::{KinesisStream, SHARD_METRICS, StreamMode};
-use crate::problem::Problem;
 
 /// A stream, and what it rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +100,7 @@ pub fn declare(stack: &mut Stack, spec: &StreamSpec) -> Stream {
 }
 
 /// What AWS would refuse.
-pub fn validate(name: &StackName, spec: &StreamSpec) -> Vec<Problem> {
+pub fn validate(name: &StackName, spec: &StreamSpec) -> Vec<Mistake> {
     let mut problems = Checks::of("stream");
     let settings = &spec.settings;
     problems.unless(
@@ -141,7 +140,7 @@ mod tests {
         spec.settings.shards = 0;
         spec.settings.shard_metrics.insert("ALL".into());
         let fields: Vec<_> =
-            validate(&name, &spec).into_iter().map(|problem| problem.field).collect();
+            validate(&name, &spec).into_iter().map(|mistake| mistake.field).collect();
         assert_eq!(fields, ["stream.retention_hours", "stream.shards", "stream.shard_metrics"]);
     }
 }

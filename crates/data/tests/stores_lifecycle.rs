@@ -1,6 +1,8 @@
 //! Stream, record of disclosures, files and backups from nothing to nothing: on the embedded control
 //! plane, or against the server that `FERPA_TEST_ENDPOINT` names.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod surroundings;
 
 use std::collections::BTreeMap;

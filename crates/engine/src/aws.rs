@@ -130,9 +130,8 @@ impl Aws {
             .send()
             .await
             .map_err(|error| ApiError::from_sdk("sts:GetCallerIdentity", error))?;
-        let account_id = who
-            .account
-            .ok_or_else(|| Error::incomplete("sts:GetCallerIdentity", "an account"))?;
+        let account_id =
+            who.account.ok_or_else(|| Error::incomplete("sts:GetCallerIdentity", "an account"))?;
         let caller_arn = who.arn.unwrap_or_default();
         Ok(Self {
             inner: Arc::new(Inner {

@@ -69,7 +69,10 @@ fn list<T: fmt::Display>(items: impl Iterator<Item = T>) -> String {
 }
 
 fn failures(outcome: &Outcome) -> String {
-    let failed = outcome.failed.iter().map(|(step, error)| format!("{} {}: {error}", step.what, step.resource));
+    let failed = outcome
+        .failed
+        .iter()
+        .map(|(step, error)| format!("{} {}: {error}", step.what, step.resource));
     format!("{} ({} steps not tried)", list(failed), outcome.not_tried.len())
 }
 
@@ -89,7 +92,12 @@ pub async fn drift(aws: &Aws, stack: &Stack, kinds: &[Kind]) -> Plan {
 ///
 /// # Errors
 /// When the plan is refused or a step fails. What was done stays done; calling again goes on.
-pub async fn up(aws: &Aws, stack: &Stack, kinds: &[Kind], options: Options) -> Result<Deployed, DeployError> {
+pub async fn up(
+    aws: &Aws,
+    stack: &Stack,
+    kinds: &[Kind],
+    options: Options,
+) -> Result<Deployed, DeployError> {
     let journal = Arc::new(Journal::in_memory());
     let scope = Scope::Stack(stack.name().clone());
     let inventory = collect(aws, kinds, &scope, &journal).await;
@@ -99,7 +107,8 @@ pub async fn up(aws: &Aws, stack: &Stack, kinds: &[Kind], options: Options) -> R
     }
     let steps = Steps::of(&plan, stack, &inventory, kinds)?;
     let deletion = Deletion { allow_data_loss: options.allow_data_loss };
-    let outcome = execute(aws, stack, steps, journal, Execution { deletion, ..Execution::default() }).await;
+    let outcome =
+        execute(aws, stack, steps, journal, Execution { deletion, ..Execution::default() }).await;
     if !outcome.is_complete() {
         return Err(DeployError::Failed(Box::new(outcome)));
     }
@@ -111,7 +120,12 @@ pub async fn up(aws: &Aws, stack: &Stack, kinds: &[Kind], options: Options) -> R
 ///
 /// # Errors
 /// When it cannot be told what exists, or a step fails.
-pub async fn down(aws: &Aws, name: &StackName, kinds: &[Kind], options: Options) -> Result<Plan, DeployError> {
+pub async fn down(
+    aws: &Aws,
+    name: &StackName,
+    kinds: &[Kind],
+    options: Options,
+) -> Result<Plan, DeployError> {
     let journal = Arc::new(Journal::in_memory());
     let inventory = collect(aws, kinds, &Scope::Stack(name.clone()), &journal).await;
     let plan = plan::destroy(name, &inventory, kinds, on(aws, options));
@@ -121,7 +135,8 @@ pub async fn down(aws: &Aws, name: &StackName, kinds: &[Kind], options: Options)
     let stack = Stack::new(name.clone(), BTreeMap::new());
     let steps = Steps::of(&plan, &stack, &inventory, kinds)?;
     let deletion = Deletion { allow_data_loss: options.allow_data_loss };
-    let outcome = execute(aws, &stack, steps, journal, Execution { deletion, ..Execution::default() }).await;
+    let outcome =
+        execute(aws, &stack, steps, journal, Execution { deletion, ..Execution::default() }).await;
     if !outcome.is_complete() {
         return Err(DeployError::Failed(Box::new(outcome)));
     }

@@ -41,7 +41,7 @@ pub fn attributes(kind: &Kind, live: &Value, desired: &Value) -> Vec<FieldChange
         if kind.traits.name == Some(field.as_str()) && is_successor_name(want, have) {
             continue;
         }
-        compare(kind, field, field, have, want, &mut changes);
+        compare(kind, field, have, want, &mut changes);
     }
     changes
 }
@@ -62,14 +62,7 @@ pub fn tags(live: &Tags, desired: &Tags) -> Vec<FieldChange> {
     changes
 }
 
-fn compare(
-    kind: &Kind,
-    field: &str,
-    path: &str,
-    have: &Value,
-    want: &Value,
-    changes: &mut Vec<FieldChange>,
-) {
+fn compare(kind: &Kind, path: &str, have: &Value, want: &Value, changes: &mut Vec<FieldChange>) {
     if have == want {
         return;
     }
@@ -80,7 +73,7 @@ fn compare(
                 let (old, new) = (old.get(key), new.get(key));
                 let path = format!("{path}.{key}");
                 let (old, new) = (old.unwrap_or(&Value::Null), new.unwrap_or(&Value::Null));
-                compare(kind, field, &path, old, new, changes);
+                compare(kind, &path, old, new, changes);
             }
         }
         _ => {
@@ -102,7 +95,9 @@ fn is_successor_name(want: &Value, have: &Value) -> bool {
 fn base_name<'a>(have: &'a str, want: &str) -> &'a str {
     match have.rsplit_once('-') {
         Some((base, suffix))
-            if base == want && suffix.len() == 6 && suffix.bytes().all(|b| b.is_ascii_hexdigit()) =>
+            if base == want
+                && suffix.len() == 6
+                && suffix.bytes().all(|b| b.is_ascii_hexdigit()) =>
         {
             base
         }

@@ -20,7 +20,9 @@ pub enum Error {
 
     /// Something did not happen within its deadline.
     #[error("waited {} for {what}", humane(*.waited))]
-    #[diagnostic(help("run the command again: it goes on where this run stopped; if it keeps happening, {hint}"))]
+    #[diagnostic(help(
+        "run the command again: it goes on where this run stopped; if it keeps happening, {hint}"
+    ))]
     Deadline {
         /// What was waited for.
         what: String,

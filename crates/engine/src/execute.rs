@@ -13,11 +13,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::Aws;
-use crate::diff;
+use crate::diff::{self, FieldChange};
 use crate::error::{ApiError, Error, Result};
 use crate::inventory::Scope;
 use crate::journal::Journal;
-use crate::kind::{Changes, Deletion, Identity, Kind, Live, New, Poll, Readiness, Status, Tags};
+use crate::kind::{
+    Changes, Deletion, Identity, Kind, Live, New, Poll, REVIVE, Readiness, Status, Tags,
+};
 use crate::reference::{has_placeholder, substitute};
 use crate::stack::{LogicalId, RESOURCE_TAG, STACK_TAG, Stack};
 use crate::steps::{Step, StepId, Steps, What};
@@ -123,7 +125,10 @@ pub struct Outcome {
 }
 
 impl Serialize for Outcome {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         #[derive(Serialize)]
         struct Done<'a> {
@@ -289,6 +294,7 @@ impl Run {
     async fn step(&self, step: &Step, name: &StepName) -> Result<Done> {
         match step.what {
             What::Create { beside } => self.create(step, name, beside).await,
+            What::Revive => self.revive(step, name).await,
             What::Configure => self.configure(step, name).await,
             What::Update => self.update(step, name).await,
             What::Ready => self.ready(step, name).await,
@@ -299,9 +305,9 @@ impl Run {
 
     fn known(&self, id: &LogicalId) -> Result<Live> {
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        live.get(id)
-            .cloned()
-            .ok_or_else(|| Error::invalid(id.as_str(), "it does not exist at this point of the run"))
+        live.get(id).cloned().ok_or_else(|| {
+            Error::invalid(id.as_str(), "it does not exist at this point of the run")
+        })
     }
 
     fn remember(&self, id: &LogicalId, live: Live) {
@@ -310,10 +316,9 @@ impl Run {
 
     /// The node's attributes with all that is known filled in, its tags likewise.
     fn resolved(&self, step: &Step) -> Result<(Value, Tags)> {
-        let node = self
-            .stack
-            .node(&step.resource)
-            .ok_or_else(|| Error::invalid(step.resource.as_str(), "the stack does not declare it"))?;
+        let node = self.stack.node(&step.resource).ok_or_else(|| {
+            Error::invalid(step.resource.as_str(), "the stack does not declare it")
+        })?;
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         let spec = substitute(&node.spec, &mut |placeholder| {
             live.get(&placeholder.id)?.output(&placeholder.output).map(str::to_owned)
@@ -341,9 +346,7 @@ impl Run {
             return self.created(step, found);
         }
         let new = New { tags, token };
-        let made = self
-            .patiently(step, name, || (step.kind.create)(&self.aws, &spec, &new))
-            .await;
+        let made = self.patiently(step, name, || (step.kind.create)(&self.aws, &spec, &new)).await;
         match made {
             Ok(Some(live)) => self.created(step, live),
             Ok(None) => Ok(Done::Stopped),
@@ -417,12 +420,26 @@ impl Run {
         self.apply(step, name, self.known(&step.resource)?, &spec, None).await
     }
 
+    /// Takes a scheduled deletion back, and nothing else: what differs beside it waits for its inputs.
+    async fn revive(&self, step: &Step, name: &StepName) -> Result<Done> {
+        let mut live = self.known(&step.resource)?;
+        let back = FieldChange { path: REVIVE.into(), old: true.into(), new: false.into() };
+        let changes = Changes(vec![back]);
+        let (spec, _) = self.resolved(step)?;
+        let done = self
+            .patiently(step, name, || (step.kind.update)(&self.aws, &spec, &live, &changes))
+            .await?;
+        if done.is_none() {
+            return Ok(Done::Stopped);
+        }
+        live.status = Status::Ready;
+        self.remember(&step.resource, live);
+        Ok(Done::Yes)
+    }
+
     async fn update(&self, step: &Step, name: &StepName) -> Result<Done> {
         let (spec, tags) = self.resolved(step)?;
-        let live = match &step.live {
-            Some(live) => live.clone(),
-            None => self.known(&step.resource)?,
-        };
+        let live = self.known(&step.resource)?;
         let tags = (step.kind.traits.identity == Identity::Tags).then_some(tags);
         self.apply(step, name, live, &spec, tags).await
     }
@@ -442,18 +459,7 @@ impl Run {
                 "it refers to an output that another resource does not have",
             ));
         }
-        let mut changes = diff::attributes(&step.kind, &live.spec, spec);
-        if live.status == Status::Deleting && step.kind.traits.revivable {
-            changes.insert(
-                0,
-                diff::FieldChange {
-                    path: crate::kind::REVIVE.into(),
-                    old: true.into(),
-                    new: false.into(),
-                },
-            );
-        }
-        let changes = Changes(changes);
+        let changes = Changes(diff::attributes(&step.kind, &live.spec, spec));
         if !changes.is_empty() {
             let done = self
                 .patiently(step, name, || (step.kind.update)(&self.aws, spec, &live, &changes))
@@ -515,7 +521,9 @@ impl Run {
                     });
                 }
                 Ok(Readiness::Pending(what)) => what,
-                Err(Error::Api(error)) if error.is_not_found() && begun.elapsed() < NOT_YET.deadline => {
+                Err(Error::Api(error))
+                    if error.is_not_found() && begun.elapsed() < NOT_YET.deadline =>
+                {
                     "AWS to show it".to_owned()
                 }
                 Err(error) => return Err(error),
@@ -535,7 +543,9 @@ impl Run {
             Ok(None) => Ok(Done::Stopped),
             Err(Error::Api(error)) if error.is_not_found() => Ok(Done::Yes),
             // What the server has no operation for it does not hold either.
-            Err(Error::Api(error)) if !self.aws.is_real() && error.is_not_implemented() => Ok(Done::Yes),
+            Err(Error::Api(error)) if !self.aws.is_real() && error.is_not_implemented() => {
+                Ok(Done::Yes)
+            }
             Err(error) => Err(error),
         }
     }
@@ -565,7 +575,9 @@ impl Run {
                         self.leave_out(name, error);
                         return Ok(Done::Yes);
                     }
-                    Err(Error::Api(error)) if error.is_in_use() || is_not_yet(step.kind, &error) => {
+                    Err(Error::Api(error))
+                        if error.is_in_use() || is_not_yet(step.kind, &error) =>
+                    {
                         format!("what still uses it ({})", error.code)
                     }
                     Err(error) => return Err(error),
@@ -606,7 +618,12 @@ impl Run {
                     if begun.elapsed() + pause > NOT_YET.deadline {
                         return Err(Error::Api(error));
                     }
-                    let what = format!("{} {}: AWS says \"not yet\" ({})", step.kind.name(), step.resource, error.code);
+                    let what = format!(
+                        "{} {}: AWS says \"not yet\" ({})",
+                        step.kind.name(),
+                        step.resource,
+                        error.code
+                    );
                     if !self.pause(name, &what, begun, &mut pause, NOT_YET).await? {
                         return Ok(None);
                     }

@@ -156,9 +156,7 @@ impl Journal {
     pub fn hidden(&self, inventory: &Inventory) -> BTreeSet<String> {
         let now = Timestamp::now();
         let state = self.lock();
-        let live = |intent: &&Intent| {
-            !intent.deleted && now.duration_since(intent.at) <= RELEVANT
-        };
+        let live = |intent: &&Intent| !intent.deleted && now.duration_since(intent.at) <= RELEVANT;
         state
             .intents
             .values()
@@ -194,9 +192,9 @@ impl Journal {
 impl State {
     fn record(&mut self, intent: Intent) -> io::Result<()> {
         if let Some((path, file)) = &mut self.file {
-            write_line(file, &intent)
-                .and_then(|()| file.sync_data())
-                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+            write_line(file, &intent).and_then(|()| file.sync_data()).map_err(|error| {
+                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+            })?;
         }
         self.intents.insert(intent.resource.clone(), intent);
         Ok(())

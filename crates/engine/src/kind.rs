@@ -518,19 +518,22 @@ fn as_api(error: Error) -> ApiError {
     }
 }
 
+/// The answer of a kind, on its way.
+type Answer<'a, T = ()> = BoxFuture<'a, Result<T>>;
+
 /// A kind without its type: what a graph of many kinds is made of.
 #[derive(Clone, Copy)]
 pub struct Kind {
     /// What the engine must know of it.
     pub traits: &'static Traits,
     pub(crate) collect: for<'a> fn(&'a Aws, &'a Scope) -> BoxFuture<'a, Collected>,
-    pub(crate) create: for<'a> fn(&'a Aws, &'a Value, &'a New) -> BoxFuture<'a, Result<Live>>,
-    pub(crate) ready: for<'a> fn(&'a Aws, &'a Live) -> BoxFuture<'a, Result<Readiness>>,
-    pub(crate) update: for<'a> fn(&'a Aws, &'a Value, &'a Live, &'a Changes) -> BoxFuture<'a, Result<()>>,
-    pub(crate) tag: for<'a> fn(&'a Aws, &'a Live, &'a Tags, &'a [String]) -> BoxFuture<'a, Result<()>>,
-    pub(crate) detach: for<'a> fn(&'a Aws, &'a Live) -> BoxFuture<'a, Result<()>>,
-    pub(crate) delete: for<'a> fn(&'a Aws, &'a Live, &'a Deletion) -> BoxFuture<'a, Result<()>>,
-    pub(crate) gone: for<'a> fn(&'a Aws, &'a Live) -> BoxFuture<'a, Result<bool>>,
+    pub(crate) create: for<'a> fn(&'a Aws, &'a Value, &'a New) -> Answer<'a, Live>,
+    pub(crate) ready: for<'a> fn(&'a Aws, &'a Live) -> Answer<'a, Readiness>,
+    pub(crate) update: for<'a> fn(&'a Aws, &'a Value, &'a Live, &'a Changes) -> Answer<'a>,
+    pub(crate) tag: for<'a> fn(&'a Aws, &'a Live, &'a Tags, &'a [String]) -> Answer<'a>,
+    pub(crate) detach: for<'a> fn(&'a Aws, &'a Live) -> Answer<'a>,
+    pub(crate) delete: for<'a> fn(&'a Aws, &'a Live, &'a Deletion) -> Answer<'a>,
+    pub(crate) gone: for<'a> fn(&'a Aws, &'a Live) -> Answer<'a, bool>,
     pub(crate) settled: fn(&str, &Value, &Value) -> bool,
     pub(crate) canonical: fn(&Value) -> Option<Value>,
 }
@@ -561,9 +564,7 @@ impl Kind {
                     Ok(spec.create(aws, new).await?.untyped())
                 })
             },
-            ready: |aws, live| {
-                Box::pin(async move { T::ready(aws, &live.typed::<T>()?).await })
-            },
+            ready: |aws, live| Box::pin(async move { T::ready(aws, &live.typed::<T>()?).await }),
             update: |aws, spec, live, changes| {
                 Box::pin(async move {
                     typed::<T>(spec)?.update(aws, &live.typed::<T>()?, changes).await
@@ -572,9 +573,7 @@ impl Kind {
             tag: |aws, live, put, remove| {
                 Box::pin(async move { T::tag(aws, &live.typed::<T>()?, put, remove).await })
             },
-            detach: |aws, live| {
-                Box::pin(async move { T::detach(aws, &live.typed::<T>()?).await })
-            },
+            detach: |aws, live| Box::pin(async move { T::detach(aws, &live.typed::<T>()?).await }),
             delete: |aws, live, deletion| {
                 Box::pin(async move { T::delete(aws, &live.typed::<T>()?, deletion).await })
             },

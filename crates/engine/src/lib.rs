@@ -22,6 +22,8 @@ pub mod execute;
 pub mod inventory;
 pub mod journal;
 pub mod kind;
+pub mod mistake;
+pub mod place;
 pub mod plan;
 pub mod policy;
 pub mod reference;
@@ -35,9 +37,11 @@ pub use error::{ApiError, Error, Result};
 pub use inventory::{Inventory, Scope};
 pub use journal::Journal;
 pub use kind::{
-    Changes, Collected, Deletion, Identity, Kind, Live, New, Poll, Readiness, Replacement, Resource,
-    Status, Tags, Traits,
+    Changes, Collected, Deletion, Identity, Kind, Live, New, Poll, Readiness, Replacement,
+    Resource, Status, Tags, Traits,
 };
+pub use mistake::Mistake;
+pub use place::Place;
 pub use plan::{Change, Plan};
 pub use policy::Policy;
 pub use reference::Ref;

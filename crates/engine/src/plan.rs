@@ -156,7 +156,9 @@ pub enum Problem {
         error: ApiError,
     },
     /// The name belongs to somebody else.
-    #[error("{resource} cannot be called {name}: a {kind} of that name exists ({live_id}) and does not belong to this stack")]
+    #[error(
+        "{resource} cannot be called {name}: a {kind} of that name exists ({live_id}) and does not belong to this stack"
+    )]
     Conflict {
         /// The resource.
         resource: LogicalId,
@@ -203,7 +205,10 @@ impl Plan {
             ));
         }
         if self.stack != earlier.stack {
-            lines.push(format!("the plan was made for stack {}, this is {}", earlier.stack, self.stack));
+            lines.push(format!(
+                "the plan was made for stack {}, this is {}",
+                earlier.stack, self.stack
+            ));
         }
         let key = |action: &Action| (action.resource.clone(), action.live_id.clone());
         let now: BTreeMap<_, _> = self.actions.iter().map(|a| (key(a), a)).collect();
@@ -216,8 +221,12 @@ impl Plan {
                     let detail = changed_fields(old, new);
                     lines.push(format!("{resource}: was to {old}, now would {new}{detail}"));
                 }
-                (Some(old), None) => lines.push(format!("{resource}: was to {}, now is not", old.change)),
-                (None, Some(new)) => lines.push(format!("{resource}: was not in the plan, now would {}", new.change)),
+                (Some(old), None) => {
+                    lines.push(format!("{resource}: was to {}, now is not", old.change))
+                }
+                (None, Some(new)) => {
+                    lines.push(format!("{resource}: was not in the plan, now would {}", new.change))
+                }
                 _ => {}
             }
         }
@@ -327,7 +336,11 @@ pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Optio
         };
         let Some(live) = matched.of.get(&node.id).copied() else {
             plan.problems.extend(conflict(node, &desired, inventory, &stack.name().to_string()));
-            let tags = if node.kind.traits.identity == Identity::Tags { node.tags.clone() } else { BTreeMap::new() };
+            let tags = if node.kind.traits.identity == Identity::Tags {
+                node.tags.clone()
+            } else {
+                BTreeMap::new()
+            };
             plan.actions.push(action(None, Change::Create { spec: desired, tags }));
             continue;
         };
@@ -351,7 +364,8 @@ pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Optio
                     why: format!("{} cannot change in place", because.join(", ")),
                 });
             }
-            plan.actions.push(action(Some(live), Change::Replace { changes: Changes(changes), because }));
+            plan.actions
+                .push(action(Some(live), Change::Replace { changes: Changes(changes), because }));
         } else if !changes.is_empty() {
             plan.actions.push(action(Some(live), Change::Update { changes: Changes(changes) }));
         } else if let Status::Pending(status) = &live.status {
@@ -362,9 +376,10 @@ pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Optio
     }
 
     for owned in &matched.others {
-        let resource = owned.id.clone().unwrap_or_else(|| {
-            LogicalId::new(format!("{}/{}", owned.kind.name(), owned.live.id))
-        });
+        let resource = owned
+            .id
+            .clone()
+            .unwrap_or_else(|| LogicalId::new(format!("{}/{}", owned.kind.name(), owned.live.id)));
         let superseded = owned.id.as_ref().is_some_and(|id| matched.of.contains_key(id));
         let why = if superseded { "superseded" } else { "no longer declared" };
         if owned.kind.traits.protected && !options.allow_data_loss {
@@ -408,7 +423,8 @@ pub fn foresee(stack: &Stack, inventory: &Inventory, kinds: &[Kind], plan: &Plan
         let change = plan.action(id).map(|action| &action.change);
         matches!(change, Some(Change::Create { .. } | Change::Replace { .. }))
     };
-    let created = |placeholder: &Placeholder| Placeholder { need: Need::Created, ..placeholder.clone() };
+    let created =
+        |placeholder: &Placeholder| Placeholder { need: Need::Created, ..placeholder.clone() };
     for node in &matched.order {
         let spec = substitute(&node.spec, &mut |placeholder| {
             let known = matched.of.get(&placeholder.id).filter(|_| !made(&placeholder.id));
@@ -563,7 +579,8 @@ fn faults(stack: &Stack) -> Vec<Problem> {
     problems
 }
 
-fn unreadable(
+/// The calls that failed and had to be answered to know what exists, as far as it matters to the stack.
+pub fn unreadable(
     stack: &Stack,
     inventory: &Inventory,
     kinds: &[Kind],
@@ -612,7 +629,11 @@ fn creation_graph(stack: &Stack) -> (DiGraph<(), ()>, Vec<&Node>) {
     (graph, nodes)
 }
 
-pub(crate) fn matched<'a>(stack: &'a Stack, inventory: &'a Inventory, kinds: &'a [Kind]) -> Option<Matched<'a>> {
+pub(crate) fn matched<'a>(
+    stack: &'a Stack,
+    inventory: &'a Inventory,
+    kinds: &'a [Kind],
+) -> Option<Matched<'a>> {
     Some(match_live(stack, creation_order(stack)?, inventory, kinds))
 }
 
@@ -659,15 +680,19 @@ fn match_live<'a>(
         .filter_map(|node| of.get(&node.id).map(|live| (node.kind.name(), live.id.as_str())))
         .collect();
     others.retain(|owned| {
-        !taken.contains(&(owned.kind.name(), owned.live.id.as_str()))
-            && !(owned.kind.traits.revivable && owned.live.status == Status::Deleting)
+        let going = owned.kind.traits.revivable && owned.live.status == Status::Deleting;
+        !going && !taken.contains(&(owned.kind.name(), owned.live.id.as_str()))
     });
     Matched { of, others, order }
 }
 
 /// Which of several live resources with the same logical id is the one: it is there to stay, it needs
 /// no replacement, it needs the fewest changes; the id decides what is left.
-fn fitness<'a>(node: &Node, live: &'a Live, desired: &Value) -> (bool, bool, usize, usize, &'a str) {
+fn fitness<'a>(
+    node: &Node,
+    live: &'a Live,
+    desired: &Value,
+) -> (bool, bool, usize, usize, &'a str) {
     let changes = diff::attributes(&node.kind, &live.spec, desired);
     let immutable = changes
         .iter()

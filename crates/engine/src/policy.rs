@@ -153,7 +153,8 @@ mod tests {
     #[test]
     fn meaning_does() {
         let one = Policy::new(vec![json!({"Effect": "Allow", "Principal": "*", "Action": "s3:*"})]);
-        let other = Policy::new(vec![json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*"})]);
+        let other =
+            Policy::new(vec![json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*"})]);
         assert_ne!(one, other);
     }
 }

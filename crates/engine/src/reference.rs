@@ -199,7 +199,10 @@ pub fn substitute(value: &Value, lookup: &mut impl FnMut(&Placeholder) -> Option
 }
 
 /// As [`substitute`], for one string.
-pub fn substitute_text(text: &str, lookup: &mut impl FnMut(&Placeholder) -> Option<String>) -> String {
+pub fn substitute_text(
+    text: &str,
+    lookup: &mut impl FnMut(&Placeholder) -> Option<String>,
+) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find(OPEN) {

@@ -7,7 +7,7 @@ use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
 
 use crate::inventory::Inventory;
-use crate::kind::{Kind, Live, Status};
+use crate::kind::{Changes, Kind, Live, REVIVE, Status};
 use crate::plan::{Change, Names, Plan, create_first, matched};
 use crate::reference::{Need, Placeholder, placeholders};
 use crate::stack::{LogicalId, Node, Stack};
@@ -38,6 +38,8 @@ pub enum What {
         /// Its predecessor still exists: it needs a name of its own.
         beside: bool,
     },
+    /// Taking a scheduled deletion back. Those who refer to the resource wait for it as for a creation.
+    Revive,
     /// Setting what the create call does not take.
     Configure,
     /// Changing an existing resource.
@@ -54,6 +56,7 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Create { .. } => "create",
+            Self::Revive => "revive",
             Self::Configure => "configure",
             Self::Update => "update",
             Self::Ready => "wait for",
@@ -92,7 +95,12 @@ impl Steps {
     ///
     /// # Errors
     /// When steps need each other.
-    pub fn of(plan: &Plan, stack: &Stack, inventory: &Inventory, kinds: &[Kind]) -> Result<Self, Circular> {
+    pub fn of(
+        plan: &Plan,
+        stack: &Stack,
+        inventory: &Inventory,
+        kinds: &[Kind],
+    ) -> Result<Self, Circular> {
         let mut builder = Builder::new(plan, stack, inventory, kinds);
         builder.act();
         builder.depend();
@@ -144,7 +152,13 @@ impl<'a> Builder<'a> {
     }
 
     fn push(&mut self, resource: &LogicalId, kind: Kind, what: What, live: Option<Live>) -> StepId {
-        self.all.push(Step { resource: resource.clone(), kind, what, live, after: BTreeSet::new() });
+        self.all.push(Step {
+            resource: resource.clone(),
+            kind,
+            what,
+            live,
+            after: BTreeSet::new(),
+        });
         self.all.len() - 1
     }
 
@@ -159,11 +173,7 @@ impl<'a> Builder<'a> {
             let live = self.find_live(&action.kind, action.live_id.as_ref());
             match &action.change {
                 Change::Create { .. } => self.make(&action.resource, kind, false),
-                Change::Update { .. } => {
-                    let update = self.push(&action.resource, kind, What::Update, live);
-                    self.shape.insert(action.resource.clone(), update);
-                    self.wait(&action.resource, kind);
-                }
+                Change::Update { changes } => self.change(&action.resource, kind, live, changes),
                 Change::Wait { .. } => self.wait(&action.resource, kind),
                 Change::Delete { .. } => {
                     if let Some(live) = live {
@@ -184,6 +194,22 @@ impl<'a> Builder<'a> {
                 }
             }
         }
+    }
+
+    fn change(&mut self, resource: &LogicalId, kind: Kind, live: Option<Live>, changes: &Changes) {
+        let mut last = None;
+        if changes.has(REVIVE) {
+            let revive = self.push(resource, kind, What::Revive, live.clone());
+            self.create.insert(resource.clone(), revive);
+            last = Some(revive);
+        }
+        if changes.0.iter().any(|change| change.field() != REVIVE) {
+            let update = self.push(resource, kind, What::Update, live);
+            self.all[update].after.extend(last);
+            last = Some(update);
+        }
+        self.shape.extend(last.map(|last| (resource.clone(), last)));
+        self.wait(resource, kind);
     }
 
     fn make(&mut self, resource: &LogicalId, kind: Kind, beside: bool) {
@@ -218,7 +244,9 @@ impl<'a> Builder<'a> {
     fn depend(&mut self) {
         let nodes: Vec<&Node> = self.stack.nodes().collect();
         for node in &nodes {
-            if let Some(&create) = self.create.get(&node.id) {
+            if let Some(&create) = self.create.get(&node.id)
+                && self.all[create].what != What::Revive
+            {
                 let needs = node.create_needs();
                 self.need(create, &node.id, &needs);
             }

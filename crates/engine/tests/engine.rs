@@ -1,5 +1,7 @@
 //! What the engine promises, on a toy service.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod toy;
 
 use engine::plan::{self, Change, Options, Problem};
@@ -38,12 +40,19 @@ fn what_differs_is_updated_and_what_cannot_change_is_replaced_with_all_that_hold
     stack.add("user", Thing::named("user").uses(base.id()));
     stack.add("friend", Thing::named("friend").friend(base.id()));
     stack.add("painted", Thing { colour: "blue".into(), ..Thing::named("painted") });
-    let live = |id: &str, name: &str| Live::new(id, Thing::named(name)).with_tags(owned(&stack, name));
+    let live =
+        |id: &str, name: &str| Live::new(id, Thing::named(name)).with_tags(owned(&stack, name));
     let mut user = live("t-2", "user");
     user.spec.uses.push("t-1".into());
     let mut friend = live("t-3", "friend");
     friend.spec.friends.push("t-1".into());
-    let now = inventory(vec![live("t-1", "base"), user, friend, live("t-4", "painted"), live("t-5", "gone")]);
+    let now = inventory(vec![
+        live("t-1", "base"),
+        user,
+        friend,
+        live("t-4", "painted"),
+        live("t-5", "gone"),
+    ]);
 
     let plan = plan::plan(&stack, &now, KINDS, Options::default());
     assert_eq!(
@@ -51,7 +60,8 @@ fn what_differs_is_updated_and_what_cannot_change_is_replaced_with_all_that_hold
         ["replace base", "update friend", "delete gone", "update painted", "replace user"]
     );
     assert!(plan.problems.is_empty());
-    let Change::Replace { because, .. } = &plan.action(&LogicalId::new("base")).unwrap().change else {
+    let Change::Replace { because, .. } = &plan.action(&LogicalId::new("base")).unwrap().change
+    else {
         panic!("base is replaced")
     };
     assert_eq!(because, &["size"]);
@@ -62,8 +72,10 @@ fn the_same_inventory_in_any_order_gives_the_same_plan() {
     let mut stack = stack("order");
     stack.add("a", Thing::named("a"));
     let live = |id: &str| Live::new(id, Thing::named("a")).with_tags(owned(&stack, "a"));
-    let one = plan::plan(&stack, &inventory(vec![live("t-1"), live("t-2")]), KINDS, Options::default());
-    let other = plan::plan(&stack, &inventory(vec![live("t-2"), live("t-1")]), KINDS, Options::default());
+    let one =
+        plan::plan(&stack, &inventory(vec![live("t-1"), live("t-2")]), KINDS, Options::default());
+    let other =
+        plan::plan(&stack, &inventory(vec![live("t-2"), live("t-1")]), KINDS, Options::default());
     assert_eq!(one, other);
     assert_eq!(verbs(&one), ["delete a"], "the double goes, one stays");
     assert_eq!(one.actions[0].live_id.as_deref(), Some("t-2"));
@@ -87,8 +99,14 @@ fn references_that_lead_nowhere_and_double_names_are_problems() {
     stack.add("b", Thing::named("b"));
     stack.add("b", Thing::named("b"));
     let plan = plan::plan(&stack, &inventory(vec![]), KINDS, Options::default());
-    assert!(plan.problems.iter().any(|p| matches!(p, Problem::Dangling { missing, .. } if missing.as_str() == "elsewhere")));
-    assert!(plan.problems.iter().any(|p| matches!(p, Problem::Duplicate { resource } if resource.as_str() == "b")));
+    assert!(plan.problems.iter().any(
+        |p| matches!(p, Problem::Dangling { missing, .. } if missing.as_str() == "elsewhere")
+    ));
+    assert!(
+        plan.problems
+            .iter()
+            .any(|p| matches!(p, Problem::Duplicate { resource } if resource.as_str() == "b"))
+    );
 }
 
 #[test]
@@ -123,7 +141,9 @@ async fn a_stack_comes_up_in_the_order_of_its_data_and_goes_in_the_reverse() {
     assert_eq!(up.live.len(), 5);
     let world = world("life");
     let log = world.lock().unwrap().log.clone();
-    let at = |what: &str| log.iter().position(|line| line == what).unwrap_or_else(|| panic!("{what} in {log:?}"));
+    let at = |what: &str| {
+        log.iter().position(|line| line == what).unwrap_or_else(|| panic!("{what} in {log:?}"))
+    };
     assert!(at("ready base") < at("create next"), "the reference asked for readiness");
     assert!(at("create next") < at("create one"));
     assert!(at("create one") < at("update two friends"));
@@ -132,7 +152,9 @@ async fn a_stack_comes_up_in_the_order_of_its_data_and_goes_in_the_reverse() {
     world.lock().unwrap().log.clear();
     deploy::down(&aws, stack2.name(), KINDS, Options::default()).await.unwrap();
     let log = world.lock().unwrap().log.clone();
-    let at = |what: &str| log.iter().position(|line| line == what).unwrap_or_else(|| panic!("{what} in {log:?}"));
+    let at = |what: &str| {
+        log.iter().position(|line| line == what).unwrap_or_else(|| panic!("{what} in {log:?}"))
+    };
     assert!(at("delete one") < at("delete next"), "users go first");
     assert!(at("detach two") < at("delete one"), "friends let go first");
     assert!(world.lock().unwrap().things.is_empty());
@@ -152,10 +174,17 @@ async fn a_successor_lives_beside_its_predecessor_until_all_have_moved_over() {
     world.lock().unwrap().log.clear();
     deploy::up(&aws, &make(2), KINDS, Options::default()).await.unwrap();
     let log = world.lock().unwrap().log.clone();
-    let at = |what: &str| log.iter().position(|line| line.starts_with(what)).unwrap_or_else(|| panic!("{what} in {log:?}"));
+    let at = |what: &str| {
+        log.iter()
+            .position(|line| line.starts_with(what))
+            .unwrap_or_else(|| panic!("{what} in {log:?}"))
+    };
     assert!(at("create base-") < at("update friend friends"));
     assert!(at("update friend friends") < at("delete base"));
-    assert!(deploy::drift(&aws, &make(2), KINDS).await.is_empty(), "its name with a suffix is no drift");
+    assert!(
+        deploy::drift(&aws, &make(2), KINDS).await.is_empty(),
+        "its name with a suffix is no drift"
+    );
 }
 
 #[tokio::test]
@@ -227,8 +256,13 @@ fn a_plan_shows_the_inventory_that_it_would_lead_to() {
     let base = stack.add("base", Thing { colour: "blue".into(), ..Thing::named("base") });
     let new = stack.add("new", Thing::named("new").uses(base.id()));
     stack.add("last", Thing::named("last").friend(new.ready().id()));
-    let live = |id: &str, name: &str| Live::new(id, Thing::named(name)).with_tags(owned(&stack, name));
-    let now = inventory(vec![live("t-1", "base"), live("t-2", "gone"), Live::new("t-9", Thing::named("stranger"))]);
+    let live =
+        |id: &str, name: &str| Live::new(id, Thing::named(name)).with_tags(owned(&stack, name));
+    let now = inventory(vec![
+        live("t-1", "base"),
+        live("t-2", "gone"),
+        Live::new("t-9", Thing::named("stranger")),
+    ]);
     let plan = plan::plan(&stack, &now, KINDS, Options::default());
     let then = plan::foresee(&stack, &now, KINDS, &plan);
     let things = then.of::<Thing>().unwrap();

@@ -1,5 +1,7 @@
 //! What must hold for any graph: it comes up, it stays up, it recovers from refused calls, it goes.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod toy;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +15,8 @@ use toy::{KINDS, Thing, aws, stack, world};
 type Shape = Vec<(u32, Vec<usize>, Vec<usize>)>;
 
 fn shape() -> impl Strategy<Value = Shape> {
-    let thing = (1..3u32, prop::collection::vec(0..8usize, 0..3), prop::collection::vec(0..8usize, 0..3));
+    let thing =
+        (1..3u32, prop::collection::vec(0..8usize, 0..3), prop::collection::vec(0..8usize, 0..3));
     prop::collection::vec(thing, 1..8)
 }
 

@@ -1,5 +1,7 @@
 //! CloudWatch alarms and SNS topics through their real clients.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use std::collections::HashMap;

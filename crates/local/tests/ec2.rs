@@ -1,5 +1,7 @@
 //! EC2 refuses what AWS refuses.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};

@@ -1,5 +1,7 @@
 //! What guards a whole account: GuardDuty, Access Analyzer, the public access block.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use std::collections::HashMap;

@@ -1,5 +1,7 @@
 //! KMS through its real client.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use aws_sdk_kms::Client;

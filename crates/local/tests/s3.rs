@@ -1,5 +1,7 @@
 //! S3 through its real client.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use aws_sdk_s3::Client;

@@ -1,5 +1,7 @@
 //! Secrets Manager through its real client.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use aws_sdk_lambda::primitives::Blob;

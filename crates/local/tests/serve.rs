@@ -1,5 +1,7 @@
 //! The plane over HTTP, as the AWS CLI and boto3 reach it: one address for every service.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_s3::primitives::ByteStream;

@@ -6,7 +6,9 @@ use engine::plan::Options;
 use engine::vocabulary::{
     Id, Isolated, NatGatewayId, Private, Public, RouteTableId, SecurityGroupId, SubnetId, VpcId,
 };
-use engine::{Aws, DeployError, Deployed, Handle, Policy, Ref, Stack, StackName, Tags, deploy};
+use engine::{
+    Aws, DeployError, Deployed, Handle, Place, Policy, Ref, Stack, StackName, Tags, deploy,
+};
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
@@ -19,27 +21,6 @@ use crate::{
 const EVERYWHERE: &str = "0.0.0.0/0";
 /// Where endpoints listen, and what else speaks HTTPS outside.
 const ENDPOINT_PORT: u16 = 443;
-
-/// The account and region that a network is for: its endpoints' policies name them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The account's twelve digits.
-    pub account_id: String,
-    /// The region.
-    pub region: String,
-}
-
-impl Place {
-    /// An account and region.
-    pub fn new(account_id: impl Into<String>, region: impl Into<String>) -> Self {
-        Self { account_id: account_id.into(), region: region.into() }
-    }
-
-    /// Where a connection leads.
-    pub fn of(aws: &Aws) -> Self {
-        Self::new(aws.account_id(), aws.region())
-    }
-}
 
 /// References to what others build on. Subnets are in the order of the zones.
 #[derive(Debug, Clone)]
@@ -124,7 +105,7 @@ fn outputs(deployed: &Deployed, network: &Network) -> engine::Result<NetworkOutp
     })
 }
 
-/// Declares the network.
+/// Declares the network. Its endpoints' policies name the account and region that it is for.
 pub fn declare(stack: &mut Stack, spec: &NetworkSpec, place: &Place) -> Network {
     let vpc = stack.add_tagged(
         "network/vpc",
@@ -293,8 +274,7 @@ fn s3_endpoint(
     place: &Place,
     tables: Vec<Ref<RouteTableId>>,
 ) -> Handle<VpcEndpoint> {
-    let Place { region, .. } = place;
-    let partition = engine::aws::partition(region);
+    let (region, partition) = (&place.region, place.partition());
     // ECR keeps the layers of images in a bucket of AWS's own, and hands out signed addresses.
     let layers = format!("arn:{partition}:s3:::prod-{region}-starport-layer-bucket/*");
     let image_layers = json!({

@@ -45,7 +45,7 @@ pub mod vpc;
 pub mod vpc_endpoint;
 mod zones;
 
-pub use composition::{Network, NetworkOutputs, Place, declare, provision};
+pub use composition::{Network, NetworkOutputs, declare, provision};
 pub use ebs_encryption_default::EbsEncryptionDefault;
 pub use elastic_ip::ElasticIp;
 pub use flow_log::{FlowLog, FlowLogDestination};
@@ -55,7 +55,7 @@ pub use route_table::{RouteTable, RouteTarget};
 pub use security_group::{Peer, Rule, SecurityGroup};
 pub use spec::{Endpoints, FlowLogsTo, HttpsEgress, NetworkSpec, Ports, Zone};
 pub use subnet::Subnet;
-pub use validate::{Problem, validate};
+pub use validate::validate;
 pub use vpc::Vpc;
 pub use vpc_endpoint::{EndpointType, VpcEndpoint};
 pub use zones::availability_zones;

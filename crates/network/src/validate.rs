@@ -1,32 +1,17 @@
 //! What is wrong with a specification, all of it at once, before anything is asked of AWS.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
+use engine::Mistake;
 use ipnet::Ipv4Net;
 
 use crate::spec::{HttpsEgress, NetworkSpec};
 
-/// Something that AWS would refuse, or that would not work.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Where: `zones[0].public`.
-    pub field: String,
-    /// What is wrong, and what would be right.
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.message)
-    }
-}
-
 /// Everything that is wrong with a specification.
-pub fn validate(spec: &NetworkSpec) -> Vec<Problem> {
+pub fn validate(spec: &NetworkSpec) -> Vec<Mistake> {
     let mut problems = Vec::new();
     let mut report = |field: &str, message: String| {
-        problems.push(Problem { field: field.into(), message });
+        problems.push(Mistake::new(field, message));
     };
     size(spec.cidr, "cidr", &mut report);
     if !(2..=4).contains(&spec.zones.len()) {
@@ -125,7 +110,7 @@ mod tests {
     use crate::spec::Endpoints;
 
     fn fields(spec: &NetworkSpec) -> Vec<String> {
-        validate(spec).into_iter().map(|problem| problem.field).collect()
+        validate(spec).into_iter().map(|mistake| mistake.field).collect()
     }
 
     fn net(text: &str) -> Ipv4Net {

@@ -1,12 +1,14 @@
 //! The layer from nothing to nothing: on the embedded control plane, or against the server that
 //! `FERPA_TEST_ENDPOINT` names.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, IpPermission, IpRange, UserIdGroupPair};
 use engine::plan::{Change, Options};
-use engine::{Aws, Deployed, Plan, Stack, StackName, Target, client, deploy};
-use network::{EbsEncryptionDefault, FlowLogsTo, HttpsEgress, KINDS, NetworkSpec, Place, declare};
+use engine::{Aws, Deployed, Place, Plan, Stack, StackName, Target, client, deploy};
+use network::{EbsEncryptionDefault, FlowLogsTo, HttpsEgress, KINDS, NetworkSpec, declare};
 
 async fn aws() -> Aws {
     let target = Target::for_tests(local::ControlPlane::in_memory().http_client());

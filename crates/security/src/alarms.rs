@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::vocabulary::{ForLogs, KeyArn, TopicArn};
-use engine::{Policy, Ref, Stack};
+use engine::{Place, Policy, Ref, Stack};
 use serde_json::json;
 
 use crate::alarm::Alarm;
-use crate::place::Place;
 use crate::topic::{Subscription, Topic};
 
 /// Who is told.

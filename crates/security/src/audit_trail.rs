@@ -10,11 +10,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::vocabulary::{Arn, BucketArn, BucketName, ForLogs, KeyArn, Name};
-use engine::{Handle, Policy, Ref, Stack, StackName};
+use engine::{Handle, Place, Policy, Ref, Stack, StackName};
 use serde_json::{Value, json};
 
 use crate::bucket::{Bucket, Encryption, LifecycleRule, LockMode, Retention};
-use crate::place::Place;
 use crate::trail::{EventSelector, Trail, TrailLogGroup};
 
 /// What is recorded, and for how long.

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use engine::vocabulary::{ForSecrets, KeyArn, SecretArn};
-use engine::{Policy, Ref, Stack};
+use engine::{Place, Policy, Ref, Stack};
 use serde_json::json;
 
-use crate::place::Place;
 use crate::secret::{Content, LONGEST_RECOVERY_WINDOW, RECOVERY_WINDOW_TAG, Rotation, Secret};
 
 /// Which credentials, and how they are kept.

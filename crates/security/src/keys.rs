@@ -11,12 +11,11 @@ use std::collections::BTreeMap;
 use engine::vocabulary::{
     Arn, ForEfs, ForElastiCache, ForKinesis, ForLogs, ForRds, ForSecrets, KeyArn,
 };
-use engine::{Policy, Ref, Stack};
+use engine::{Place, Policy, Ref, Stack};
 use serde_json::{Value, json};
 
 use crate::audit_trail::trails_of;
 use crate::key::{DELETION_WINDOW_TAG, Key, LONGEST_DELETION_WINDOW};
-use crate::place::Place;
 
 /// How the keys are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +109,7 @@ fn logs_policy(place: &Place, ours: &str) -> Policy {
         json!({
             "Sid": "LogGroups",
             "Effect": "Allow",
-            "Principal": {"Service": place.service("logs")},
+            "Principal": {"Service": format!("logs.{}.amazonaws.com", place.region)},
             "Action": [
                 "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*",
                 "kms:DescribeKey",
@@ -197,7 +196,7 @@ fn grants_through(place: &Place, services: &[&str]) -> Value {
 }
 
 fn through(place: &Place, services: &[&str]) -> Value {
-    let services: Vec<String> = services.iter().map(|name| place.service(name)).collect();
+    let services: Vec<String> = services.iter().map(|name| place.via(name)).collect();
     json!({"kms:CallerAccount": place.account_id, "kms:ViaService": services})
 }
 

@@ -7,14 +7,14 @@
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use engine::{Aws, StackName, Target};
-//! use security::{Place, SecuritySpec, provision};
+//! use engine::{Aws, Place, StackName, Target};
+//! use security::{SecuritySpec, provision};
 //!
 //! // An AWS account inside this process; `Target::Aws` is the real one.
 //! let target = Target::Embedded(local::ControlPlane::in_memory().http_client());
 //! let aws = Aws::connect(target, Some("us-east-1")).await?;
 //!
-//! let spec = SecuritySpec { deletion_window_days: 7, ..SecuritySpec::new(Place::from(&aws)) };
+//! let spec = SecuritySpec { deletion_window_days: 7, ..SecuritySpec::new(Place::of(&aws)) };
 //! let outputs = provision(&aws, StackName::new("student", "dev"), &spec).await?;
 //! assert_eq!(outputs.kms_key_arns.len(), 6);
 //! assert_eq!(outputs.trail_name, "student-trail-dev");
@@ -33,7 +33,6 @@ pub mod detector;
 pub mod guards;
 pub mod key;
 pub mod keys;
-mod place;
 mod s3;
 pub mod secret;
 mod spec;
@@ -53,11 +52,8 @@ pub use detector::Detector;
 pub use guards::{GuardsSpec, declare_guards};
 pub use key::Key;
 pub use keys::{Keys, KeysSpec, declare_keys};
-pub use place::Place;
 pub use secret::Secret;
-pub use spec::{
-    Fault, Outputs, ProvisionError, Security, SecuritySpec, bucket_name, declare, provision,
-};
+pub use spec::{Outputs, ProvisionError, Security, SecuritySpec, bucket_name, declare, provision};
 pub use topic::Topic;
 pub use trail::Trail;
 

@@ -140,6 +140,8 @@ impl Resource for Secret {
             ("AccessDeniedException", "cannot invoke the specified Lambda"),
             ("MalformedPolicyDocumentException", "invalid principal"),
         ],
+        // The only copy of a store's password: it stays as long as the store does.
+        protected: true,
         ..Traits::of("secretsmanager.secret")
     };
     type Id = SecretArn;

@@ -1,10 +1,9 @@
 //! The whole layer in one declaration, and what it takes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use engine::plan::Options;
-use engine::{Aws, DeployError, Deployed, Error, Stack, StackName, deploy};
+use engine::{Aws, DeployError, Deployed, Error, Mistake, Place, Stack, StackName, deploy};
 
 use crate::KINDS;
 use crate::alarms::{Alarms, AlarmsSpec, MetricFilter, declare_alarms};
@@ -14,7 +13,6 @@ use crate::credentials::{Credentials, CredentialsSpec, declare_credentials};
 use crate::guards::{GuardsSpec, declare_guards};
 use crate::key::LONGEST_DELETION_WINDOW;
 use crate::keys::{Keys, KeysSpec, declare_keys};
-use crate::place::Place;
 use crate::secret::{LONGEST_RECOVERY_WINDOW, Rotation};
 use crate::topic::Subscription;
 use crate::trail::TrailLogGroup;
@@ -121,12 +119,13 @@ impl SecuritySpec {
         }
     }
 
-    /// What AWS would refuse, found without asking it. Empty for a good one.
-    pub fn validate(&self, name: &StackName) -> Vec<Fault> {
+    /// What AWS would refuse, found without asking it. Empty for a good one. What is wrong with a name
+    /// that is built from the environment is named as `environment`.
+    pub fn validate(&self, name: &StackName) -> Vec<Mistake> {
         let mut faults = Vec::new();
-        let mut check = |field: &'static str, good: bool, why: String| {
+        let mut check = |field: &str, good: bool, why: String| {
             if !good {
-                faults.push(Fault { field, why });
+                faults.push(Mistake::new(field, why));
             }
         };
         let within = |days: u32, least: u32, most: u32| (least..=most).contains(&days);
@@ -178,21 +177,6 @@ impl SecuritySpec {
             check("subscriptions", good, why);
         }
         faults
-    }
-}
-
-/// A value that AWS would refuse.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The field of [`SecuritySpec`]; `environment` for names that are built from it.
-    pub field: &'static str,
-    /// Why.
-    pub why: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.why)
     }
 }
 
@@ -306,7 +290,7 @@ impl Security {
 pub enum ProvisionError {
     /// AWS would refuse what is asked for.
     #[error("the specification is not valid: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Invalid(Vec<Fault>),
+    Invalid(Vec<Mistake>),
     /// The deployment was refused, or a step of it failed.
     #[error(transparent)]
     Deploy(#[from] DeployError),
@@ -340,11 +324,11 @@ pub async fn provision(
 mod tests {
     use super::*;
 
-    fn faults(change: impl FnOnce(&mut SecuritySpec), environment: &str) -> Vec<&'static str> {
+    fn faults(change: impl FnOnce(&mut SecuritySpec), environment: &str) -> Vec<String> {
         let mut spec = SecuritySpec::new(Place::new("123456789012", "us-east-1"));
         change(&mut spec);
         let name = StackName::new("student", environment);
-        spec.validate(&name).into_iter().map(|fault| fault.field).collect()
+        spec.validate(&name).into_iter().map(|mistake| mistake.field).collect()
     }
 
     #[test]

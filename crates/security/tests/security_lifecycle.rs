@@ -1,15 +1,17 @@
 //! The layer from nothing to nothing: on the embedded control plane, or against the server that
 //! `FERPA_TEST_ENDPOINT` names.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 
 use engine::inventory::collect;
 use engine::plan::{Options, plan};
 use engine::{
-    Aws, Change, Deployed, Journal, Plan, Scope, Stack, StackName, Target, client, deploy,
+    Aws, Change, Deployed, Journal, Place, Plan, Scope, Stack, StackName, Target, client, deploy,
 };
 use security::topic::Subscription;
-use security::{GuardsSpec, KINDS, Place, SecuritySpec};
+use security::{GuardsSpec, KINDS, SecuritySpec};
 
 /// What is not there on a server that imitates AWS is no fault, as long as nobody wants it.
 const IMITATION: Options = Options { allow_data_loss: false, imitation: true };
@@ -34,7 +36,7 @@ fn s3(aws: &Aws) -> aws_sdk_s3::Client {
 
 fn spec(aws: &Aws) -> SecuritySpec {
     let told = Subscription { protocol: "email".into(), endpoint: "security@example.edu".into() };
-    SecuritySpec { subscriptions: [told].into(), ..SecuritySpec::new(Place::from(aws)) }
+    SecuritySpec { subscriptions: [told].into(), ..SecuritySpec::new(Place::of(aws)) }
 }
 
 fn stack(environment: &str, spec: &SecuritySpec) -> Stack {

@@ -59,12 +59,17 @@ pub async fn run(common: &Common, args: &Deploy) -> Result<ExitCode, Failure> {
 }
 
 fn read_plan(path: &Path) -> Result<Plan, Failure> {
-    let unreadable = |why: String| Failure::File { verb: "read", path: path.display().to_string(), why };
+    let unreadable =
+        |why: String| Failure::File { verb: "read", path: path.display().to_string(), why };
     let text = std::fs::read_to_string(path).map_err(|why| unreadable(why.to_string()))?;
-    let plan: Plan = serde_json::from_str(&text).map_err(|why| unreadable(format!("it is not a saved plan: {why}")))?;
+    let plan: Plan = serde_json::from_str(&text)
+        .map_err(|why| unreadable(format!("it is not a saved plan: {why}")))?;
     if plan.schema_version != plan::SCHEMA_VERSION {
         let version = plan.schema_version;
-        return Err(unreadable(format!("its schema version is {version}, this program writes {}", plan::SCHEMA_VERSION)));
+        return Err(unreadable(format!(
+            "its schema version is {version}, this program writes {}",
+            plan::SCHEMA_VERSION
+        )));
     }
     Ok(plan)
 }

@@ -1,9 +1,10 @@
 //! `inventory`: a snapshot of what runs, for `audit --from` and for keeping.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use engine::inventory::collect;
-use engine::{Journal, Scope};
+use engine::{Journal, Scope, Stack, plan};
 
 use super::{Session, print_json};
 use crate::cli::{Common, InventoryArgs, ScopeName};
@@ -17,8 +18,10 @@ pub async fn run(common: &Common, args: &InventoryArgs) -> Result<ExitCode, Fail
         ScopeName::Account => Scope::Account,
     };
     let journal = Journal::in_memory();
-    let inventory = collect(&session.connection.aws, &crate::stack::kinds(), &scope, &journal).await;
-    let text = serde_json::to_string_pretty(&inventory).map_err(|why| Failure::Bug(why.to_string()))?;
+    let inventory =
+        collect(&session.connection.aws, &crate::stack::kinds(), &scope, &journal).await;
+    let text =
+        serde_json::to_string_pretty(&inventory).map_err(|why| Failure::Bug(why.to_string()))?;
     std::fs::write(&args.output, text + "\n").map_err(|why| Failure::File {
         verb: "write",
         path: args.output.display().to_string(),
@@ -30,11 +33,12 @@ pub async fn run(common: &Common, args: &InventoryArgs) -> Result<ExitCode, Fail
     } else {
         println!("{resources} resources written to {}", args.output.display());
     }
-    if inventory.errors.is_empty() {
-        return Ok(ExitCode::SUCCESS);
+    let nothing = Stack::new(session.name.clone(), BTreeMap::new());
+    let problems =
+        plan::unreadable(&nothing, &inventory, &crate::stack::kinds(), session.options(false));
+    if problems.is_empty() {
+        Ok(ExitCode::SUCCESS)
+    } else {
+        Err(Failure::Refused(Problems(problems)))
     }
-    let problems = inventory.errors.into_iter().flat_map(|(kind, errors)| {
-        errors.into_iter().map(move |error| engine::plan::Problem::Unreadable { kind: kind.clone(), error })
-    });
-    Err(Failure::Refused(Problems(problems.collect())))
 }

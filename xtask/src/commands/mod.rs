@@ -22,7 +22,7 @@ use crate::cli::{Common, TargetName};
 use crate::config::{Config, Fault, Source, Zones};
 use crate::failure::{Failure, Problems};
 use crate::render::{Paint, progress};
-use crate::stack::{self, FullStack, Place};
+use crate::stack::{self, FullStack, Site};
 use crate::target::{self, Connection};
 
 /// What a command that knows the stack starts from.
@@ -44,15 +44,16 @@ impl Session {
         if let Some(environment) = &common.env {
             config.environment.clone_from(environment);
         }
-        refuse_faults(&source, config.check())?;
+        let mut faults = config.check();
         // The layers' own checks need no account: what they find is found before any call.
-        let nowhere = Place {
+        let nowhere = Site {
             account_id: "000000000000".into(),
             region: common.region.clone().or(config.region.clone()).unwrap_or("us-east-1".into()),
             zones: config.network.availability_zones.names_or_stand_ins(),
             is_real: target::choose(common)? == TargetName::Aws,
         };
-        refuse_faults(&source, FullStack::declare(&config, &nowhere).1)?;
+        faults.extend(FullStack::declare(&config, &nowhere).1);
+        refuse_faults(&source, faults)?;
         let connection = target::connect(common, config.region.as_deref()).await?;
         let name = StackName::new(&config.project, &config.environment);
         let journal = Arc::new(connection.journal(&name)?);
@@ -66,13 +67,13 @@ impl Session {
             Zones::Count(count) => network::availability_zones(aws, *count).await?,
             Zones::Named(names) => names.clone(),
         };
-        let place = Place {
+        let site = Site {
             account_id: aws.account_id().into(),
             region: aws.region().into(),
             zones,
             is_real: aws.is_real(),
         };
-        let (stack, faults) = FullStack::declare(&self.config, &place);
+        let (stack, faults) = FullStack::declare(&self.config, &site);
         refuse_faults(&self.source, faults)?;
         Ok(stack)
     }
@@ -91,7 +92,13 @@ impl Session {
     /// `student-dev in account 123456789012, us-east-1 (embedded)`.
     pub fn heading(&self) -> String {
         let aws = &self.connection.aws;
-        format!("{} in account {}, {} ({})", self.name, aws.account_id(), aws.region(), self.connection.label)
+        format!(
+            "{} in account {}, {} ({})",
+            self.name,
+            aws.account_id(),
+            aws.region(),
+            self.connection.label
+        )
     }
 
     /// Carries a plan out, showing progress. `Ctrl-C` finishes the calls in flight and starts nothing.
@@ -109,7 +116,8 @@ impl Session {
         let (sender, events) = tokio::sync::mpsc::unbounded_channel();
         let progress = tokio::spawn(progress::show(events, self.json));
         let execution = Execution { deletion, stop, events: Some(sender), ..Execution::default() };
-        let outcome = execute(&self.connection.aws, stack, steps, self.journal.clone(), execution).await;
+        let outcome =
+            execute(&self.connection.aws, stack, steps, self.journal.clone(), execution).await;
         signals.abort();
         // The senders are gone with the run, so the display ends by itself.
         let _ = progress.await;
@@ -156,7 +164,9 @@ async fn stop_on_signal(stop: CancellationToken) {
         if already_asked {
             std::process::exit(130);
         }
-        eprintln!("Stopping: calls in flight are finished, nothing is started. Once more ends at once.");
+        eprintln!(
+            "Stopping: calls in flight are finished, nothing is started. Once more ends at once."
+        );
         stop.cancel();
     }
 }
@@ -193,4 +203,3 @@ pub fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     println!("{text}");
     Ok(())
 }
-

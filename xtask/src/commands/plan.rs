@@ -24,7 +24,8 @@ pub async fn run(common: &Common, args: &PlanArgs) -> Result<ExitCode, Failure> 
     }
     refuse_problems(&plan)?;
     if let Some(path) = &args.out {
-        let text = serde_json::to_string_pretty(&plan).map_err(|why| Failure::Bug(why.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(&plan).map_err(|why| Failure::Bug(why.to_string()))?;
         std::fs::write(path, text).map_err(|why| Failure::File {
             verb: "write",
             path: path.display().to_string(),

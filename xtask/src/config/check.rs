@@ -22,7 +22,10 @@ impl Config {
             if let Err(why) = compute::validate::retention_days(days) {
                 faults.push(Fault::new(key, why));
             } else if days < floor {
-                faults.push(Fault::new(key, format!("expected at least {floor}: less loses evidence")));
+                faults.push(Fault::new(
+                    key,
+                    format!("expected at least {floor}: less loses evidence"),
+                ));
             }
         }
         self.check_security(&mut faults);
@@ -47,7 +50,10 @@ impl Config {
             if cidrs.len() != zones {
                 faults.push(Fault::new(
                     key,
-                    format!("{} address ranges for {zones} availability zones: expected one for each", cidrs.len()),
+                    format!(
+                        "{} address ranges for {zones} availability zones: expected one for each",
+                        cidrs.len()
+                    ),
                 ));
             }
         }
@@ -73,13 +79,21 @@ impl Config {
             ("load_balancer_log_days", security.load_balancer_log_days, 1, 36_500),
         ] {
             if !(from..=to).contains(&value) {
-                faults.push(Fault::new(format!("security.{key}"), format!("expected {from} to {to} days")));
+                faults.push(Fault::new(
+                    format!("security.{key}"),
+                    format!("expected {from} to {to} days"),
+                ));
             }
         }
         for (index, email) in security.alarm_emails.iter().enumerate() {
-            let plausible = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
+            let plausible = email
+                .split_once('@')
+                .is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
             if !plausible {
-                faults.push(Fault::new(format!("security.alarm_emails[{index}]"), "expected an e-mail address"));
+                faults.push(Fault::new(
+                    format!("security.alarm_emails[{index}]"),
+                    "expected an e-mail address",
+                ));
             }
         }
     }
@@ -91,7 +105,8 @@ impl Config {
                 faults.push(Fault::new("api.authorizer", "cognito needs api.user_pool_arns"));
             }
             Authorizer::Lambda if api.authorizer_function_arn.is_none() => {
-                faults.push(Fault::new("api.authorizer", "lambda needs api.authorizer_function_arn"));
+                faults
+                    .push(Fault::new("api.authorizer", "lambda needs api.authorizer_function_arn"));
             }
             _ => {}
         }
@@ -117,7 +132,8 @@ fn tag(faults: &mut Vec<Fault>, key: &str, value: &str) {
     let at = format!("tags.{key}");
     let allowed = |text: &str| text.chars().all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c));
     if key.starts_with("aws:") || key.starts_with("ferpa-stack:") {
-        faults.push(Fault::new(at, "tags that start with aws: or ferpa-stack: are not yours to set"));
+        faults
+            .push(Fault::new(at, "tags that start with aws: or ferpa-stack: are not yours to set"));
     } else if key.len() > 128 || value.len() > 256 {
         faults.push(Fault::new(at, "a tag's key has at most 128 characters, its value 256"));
     } else if !allowed(key) || !allowed(value) {

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use api::Route;
 use compute::Workload;
 use data::{
-    BackupSettings, CacheSettings, DatabaseSettings, DisclosureSettings, FilesSettings, StreamSettings,
+    BackupSettings, CacheSettings, DatabaseSettings, DisclosureSettings, FilesSettings,
+    StreamSettings,
 };
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,20 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// With the placeholder program where a file that speaks of the service names no image.
+    fn filled_in(mut self) -> Self {
+        if self.service.image.is_empty() {
+            let Workload { image, command, .. } = placeholder_workload();
+            self.service.image = image;
+            if self.service.command.is_empty() {
+                self.service.command = command;
+            }
+        }
+        self
+    }
+}
+
 /// How many availability zones, or which.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -145,12 +160,7 @@ pub struct Network {
 impl Default for Network {
     fn default() -> Self {
         let cidrs = |third: [u8; 2]| -> Vec<Ipv4Net> {
-            third
-                .iter()
-                .map(|third| {
-                    Ipv4Net::new_assert([10, 0, *third, 0].into(), 24)
-                })
-                .collect()
+            third.iter().map(|third| Ipv4Net::new_assert([10, 0, *third, 0].into(), 24)).collect()
         };
         Self {
             cidr: Ipv4Net::new_assert([10, 0, 0, 0].into(), 16),
@@ -161,7 +171,9 @@ impl Default for Network {
             public_ip_on_launch: false,
             service_https_egress: false,
             flow_logs: true,
-            endpoints: ["s3", "kms", "secretsmanager", "logs", "ecr", "kinesis"].map(Into::into).into(),
+            endpoints: ["s3", "kms", "secretsmanager", "logs", "ecr", "kinesis"]
+                .map(Into::into)
+                .into(),
         }
     }
 }

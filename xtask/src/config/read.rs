@@ -57,8 +57,11 @@ impl Diagnostic for BadConfig {
         if self.elsewhere.is_empty() {
             return Some(Box::new("docs/configuration.md describes every key; nothing was called"));
         }
-        let list: Vec<String> =
-            self.elsewhere.iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect();
+        let list: Vec<String> = self
+            .elsewhere
+            .iter()
+            .map(|fault| format!("{}: {}", fault.key, fault.message))
+            .collect();
         Some(Box::new(list.join("\n")))
     }
 }
@@ -117,7 +120,8 @@ impl Config {
             }
             Err(why) => {
                 let source = Source { name: name.display().to_string(), text: String::new() };
-                let fault = Fault::new(name.display().to_string(), format!("cannot be read: {why}"));
+                let fault =
+                    Fault::new(name.display().to_string(), format!("cannot be read: {why}"));
                 return Err(source.report(vec![fault]));
             }
         };
@@ -143,12 +147,11 @@ impl Config {
         let mut unknown = BTreeSet::new();
         for path in leaves(root.get_ref()) {
             let one = only(root.get_ref(), &path);
-            let result: Result<Self, _> =
-                serde_ignored::deserialize(one, |key| {
-                    unknown.insert(key.to_string());
-                });
+            let result: Result<Self, _> = serde_ignored::deserialize(one, |key| {
+                unknown.insert(key.to_string());
+            });
             if let Err(why) = result {
-                faults.push(Fault::new(path.join("."), why.message()));
+                faults.push(Fault::new(path.join("."), brief(why.message())));
             }
         }
         faults.extend(unknown.into_iter().map(|key| {
@@ -159,12 +162,23 @@ impl Config {
             return Err(source.report(faults));
         }
         match toml::from_str(&source.text) {
-            Ok(config) => Ok((config, source)),
+            Ok(config) => Ok((Self::filled_in(config), source)),
             Err(why) => {
-                let label = LabeledSpan::new_with_span(Some(why.message().to_owned()), why.span().unwrap_or(0..0));
+                let label = LabeledSpan::new_with_span(
+                    Some(why.message().to_owned()),
+                    why.span().unwrap_or(0..0),
+                );
                 Err(source.bad(1, vec![label], Vec::new()))
             }
         }
+    }
+}
+
+/// A list of all that would have been known is too long to read beside the place.
+fn brief(message: &str) -> &str {
+    match message.split_once(", expected one of") {
+        Some((what, _)) if what.starts_with("unknown field") => what,
+        _ => message,
     }
 }
 
@@ -175,7 +189,9 @@ fn leaves(root: &DeTable<'_>) -> Vec<Vec<String>> {
         let key = key.get_ref().to_string();
         match value.get_ref() {
             DeValue::Table(section) if !section.is_empty() => {
-                paths.extend(section.keys().map(|inner| vec![key.clone(), inner.get_ref().to_string()]));
+                paths.extend(
+                    section.keys().map(|inner| vec![key.clone(), inner.get_ref().to_string()]),
+                );
             }
             _ => paths.push(vec![key]),
         }
@@ -199,8 +215,10 @@ fn only(root: &DeTable<'_>, path: &[String]) -> Table {
 fn plain(value: &Spanned<DeValue<'_>>) -> Value {
     match value.get_ref() {
         DeValue::String(text) => Value::String(text.to_string()),
-        DeValue::Integer(number) => i64::from_str_radix(&number.as_str().replace('_', ""), number.radix())
-            .map_or_else(|_| Value::String(number.to_string()), Value::Integer),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(&number.as_str().replace('_', ""), number.radix())
+                .map_or_else(|_| Value::String(number.to_string()), Value::Integer)
+        }
         DeValue::Float(number) => {
             number.as_str().parse().map_or_else(|_| Value::String(number.to_string()), Value::Float)
         }

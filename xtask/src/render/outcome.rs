@@ -30,7 +30,11 @@ pub fn outcome(outcome: &Outcome, paint: &Paint) -> String {
         );
     }
     for (step, error) in &outcome.failed {
-        let _ = writeln!(out, "{remove}Failed:{remove:#} {} {} ({}): {error}", step.what, step.resource, step.kind);
+        let _ = writeln!(
+            out,
+            "{remove}Failed:{remove:#} {} {} ({}): {error}",
+            step.what, step.resource, step.kind
+        );
         if let Some(help) = error.help() {
             let _ = writeln!(out, "        {faint}{help}{faint:#}");
         }

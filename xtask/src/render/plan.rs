@@ -13,7 +13,9 @@ use super::Paint;
 /// resources as well.
 pub fn plan(plan: &Plan, paint: &Paint, attributes: bool) -> String {
     let mut out = String::new();
-    let widest = plan.actions.iter().map(|action| action.resource.as_str().len()).max().unwrap_or(0);
+    // One long name must not push all the others to the right.
+    let lengths = plan.actions.iter().map(|action| action.resource.as_str().len());
+    let widest = lengths.filter(|length| *length <= 44).max().unwrap_or(0);
     for action in &plan.actions {
         let (mark, style) = match &action.change {
             Change::Create { .. } => ("+", paint.add),
@@ -48,9 +50,14 @@ pub fn plan(plan: &Plan, paint: &Paint, attributes: bool) -> String {
         }
     }
     if !plan.kept.is_empty() {
-        let _ = writeln!(out, "\n  Stays, because it holds data or something that stays rests on it:");
+        let _ =
+            writeln!(out, "\n  Stays, because it holds data or something that stays rests on it:");
         for kept in &plan.kept {
-            let _ = writeln!(out, "    {} ({} {}): {}", kept.resource, kept.kind, kept.live_id, kept.why);
+            let _ = writeln!(
+                out,
+                "    {} ({} {}): {}",
+                kept.resource, kept.kind, kept.live_id, kept.why
+            );
         }
     }
     if !out.is_empty() {
@@ -62,11 +69,15 @@ pub fn plan(plan: &Plan, paint: &Paint, attributes: bool) -> String {
 
 /// One line that counts.
 pub fn summary(plan: &Plan, paint: &Paint) -> String {
-    let count = |wanted: &str| plan.actions.iter().filter(|a| a.change.to_string() == wanted).count();
+    let count =
+        |wanted: &str| plan.actions.iter().filter(|a| a.change.to_string() == wanted).count();
     let strong = paint.strong;
     if plan.actions.is_empty() {
         let kept = if plan.kept.is_empty() { "" } else { " (what stays is listed above)" };
-        return format!("{strong}Nothing to do.{strong:#} {} resources are as they should be{kept}.\n", plan.unchanged);
+        return format!(
+            "{strong}Nothing to do.{strong:#} {} resources are as they should be{kept}.\n",
+            plan.unchanged
+        );
     }
     let mut parts: Vec<String> = Vec::new();
     for (verb, label) in [
@@ -145,21 +156,31 @@ mod tests {
             live_id: live.map(Into::into),
             change,
         };
-        let change = |path: &str, old: Value, new: Value| FieldChange { path: path.into(), old, new };
+        let change =
+            |path: &str, old: Value, new: Value| FieldChange { path: path.into(), old, new };
         let example = Plan {
             schema_version: 1,
             stack: StackName::new("student", "dev"),
             account_id: "123456789012".into(),
             region: "us-east-1".into(),
             actions: vec![
-                action("network/nat-1", "ec2.nat_gateway", None, Change::Create { spec: json!({}), tags: Default::default() }),
+                action(
+                    "network/nat-1",
+                    "ec2.nat_gateway",
+                    None,
+                    Change::Create { spec: json!({}), tags: Default::default() },
+                ),
                 action(
                     "network/database",
                     "ec2.security_group",
                     Some("sg-1"),
                     Change::Update {
                         changes: Changes(vec![
-                            change("ingress", json!([{"from_port": 5432}, {"cidr": "0.0.0.0/0"}]), json!([{"from_port": 5432}])),
+                            change(
+                                "ingress",
+                                json!([{"from_port": 5432}, {"cidr": "0.0.0.0/0"}]),
+                                json!([{"from_port": 5432}]),
+                            ),
                             change("tags.Owner", Value::Null, json!("registrar")),
                         ]),
                     },
@@ -169,11 +190,20 @@ mod tests {
                     "rds.cluster",
                     Some("student-records-dev"),
                     Change::Replace {
-                        changes: Changes(vec![change("kms_key", json!("arn:old"), json!("⟦security/key-rds.arn⟧"))]),
+                        changes: Changes(vec![change(
+                            "kms_key",
+                            json!("arn:old"),
+                            json!("⟦security/key-rds.arn⟧"),
+                        )]),
                         because: vec!["kms_key".into()],
                     },
                 ),
-                action("api/old", "apigateway.stage", Some("old"), Change::Delete { why: "no longer declared".into() }),
+                action(
+                    "api/old",
+                    "apigateway.stage",
+                    Some("old"),
+                    Change::Delete { why: "no longer declared".into() },
+                ),
             ],
             kept: vec![Kept {
                 resource: LogicalId::new("data/files"),

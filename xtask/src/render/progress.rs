@@ -85,7 +85,10 @@ impl Live {
                 Event::Waiting { step, what } => {
                     if let Some(bar) = self.running.get(&step.step) {
                         let faint = self.paint.faint;
-                        bar.set_message(format!("{} {} {faint}{what}{faint:#}", step.what, step.resource));
+                        bar.set_message(format!(
+                            "{} {} {faint}{what}{faint:#}",
+                            step.what, step.resource
+                        ));
                     }
                 }
                 Event::Done { step, .. } | Event::Failed { step, .. } => {

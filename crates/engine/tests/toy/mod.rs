@@ -22,13 +22,7 @@ pub struct Thing {
 
 impl Thing {
     pub fn named(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            size: 1,
-            colour: "red".into(),
-            uses: vec![],
-            friends: vec![],
-        }
+        Self { name: name.into(), size: 1, colour: "red".into(), uses: vec![], friends: vec![] }
     }
     pub fn uses(mut self, of: Ref<Id>) -> Self {
         self.uses.push(of);

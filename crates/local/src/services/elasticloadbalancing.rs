@@ -1206,7 +1206,8 @@ fn create_listener(
         Err(fault) if fault.code == "DuplicateListener" => {
             let all = held(call).map(|state| state.listeners.values()).into_iter().flatten();
             let there = all.filter(|one| one.load_balancer_arn == wanted.load_balancer_arn);
-            let there = there.filter(|one| one.port == wanted.port).cloned().next();
+            let mut there = there.filter(|one| one.port == wanted.port);
+            let there = there.next().cloned();
             let there = there.ok_or_else(|| fault.clone())?;
             let their_arn = there.listener_arn.clone().unwrap_or_default();
             let same = there.protocol == wanted.protocol

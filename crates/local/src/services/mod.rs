@@ -5,30 +5,30 @@ use winterbaume_core::MockResponse;
 use crate::call::Call;
 use crate::fault::{Fault, Protocol};
 
-pub mod application_autoscaling;
+pub mod accessanalyzer;
+pub mod acm;
 pub mod apigateway;
+pub mod application_autoscaling;
+pub mod backup;
+pub mod cloudtrail;
 pub mod ec2;
-pub mod kms;
+pub mod ecs;
+pub mod elasticache;
+pub mod elasticfilesystem;
+pub mod elasticloadbalancing;
+pub mod firehose;
+pub mod guardduty;
 pub mod iam;
+pub mod kinesis;
+pub mod kms;
+pub mod lambda;
 pub mod logs;
-pub mod secretsmanager;
+pub mod monitoring;
+pub mod rds;
 pub mod s3;
 pub mod s3control;
-pub mod elasticache;
-pub mod rds;
-pub mod cloudtrail;
+pub mod secretsmanager;
 pub mod sns;
-pub mod guardduty;
-pub mod accessanalyzer;
-pub mod ecs;
-pub mod elasticloadbalancing;
-pub mod monitoring;
-pub mod kinesis;
-pub mod firehose;
-pub mod elasticfilesystem;
-pub mod backup;
-pub mod acm;
-pub mod lambda;
 mod sts;
 pub mod wafv2;
 
@@ -68,11 +68,19 @@ const ALL: &[Service] = &[
     Service { name: "cloudtrail", protocol: Protocol::Json, handle: cloudtrail::handle },
     Service { name: "sns", protocol: Protocol::Query, handle: sns::handle },
     Service { name: "guardduty", protocol: Protocol::RestJson, handle: guardduty::handle },
-    Service { name: "access-analyzer", protocol: Protocol::RestJson, handle: accessanalyzer::handle },
+    Service {
+        name: "access-analyzer",
+        protocol: Protocol::RestJson,
+        handle: accessanalyzer::handle,
+    },
     Service { name: "monitoring", protocol: Protocol::Cbor, handle: monitoring::handle },
     Service { name: "kinesis", protocol: Protocol::Json, handle: kinesis::handle },
     Service { name: "firehose", protocol: Protocol::Json, handle: firehose::handle },
-    Service { name: "elasticfilesystem", protocol: Protocol::RestJson, handle: elasticfilesystem::handle },
+    Service {
+        name: "elasticfilesystem",
+        protocol: Protocol::RestJson,
+        handle: elasticfilesystem::handle,
+    },
     Service { name: "backup", protocol: Protocol::RestJson, handle: backup::handle },
     Service { name: "acm", protocol: Protocol::Json, handle: acm::handle },
     Service { name: "lambda", protocol: Protocol::RestJson, handle: lambda::handle },
