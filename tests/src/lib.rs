@@ -5,8 +5,8 @@
 //! environment of the target directory. Where that is not possible the tests that need them say that
 //! they were skipped and why; with `FERPA_WITNESSES=required` (as in CI) they fail instead.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -187,6 +187,21 @@ impl Moto {
     }
 }
 
+impl Moto {
+    /// Forgets everything that was made.
+    pub fn reset(&self) {
+        let address = self.url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).expect("the server runs");
+        let request = format!(
+            "POST /moto-api/reset HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).expect("the server listens");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the server answers");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+}
+
 impl Drop for Moto {
     fn drop(&mut self) {
         let _ = self.server.kill();
@@ -246,7 +261,7 @@ fn free_port() -> u16 {
 
 fn wait_for_port(port: u16) {
     let begun = Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(begun.elapsed() < Duration::from_secs(60), "the server on port {port} came up");
         std::thread::sleep(Duration::from_millis(50));
     }

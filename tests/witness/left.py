@@ -58,7 +58,9 @@ left += [i["DBInstanceIdentifier"] for i in page("rds", "describe_db_instances",
 left += [g["DBSubnetGroupName"] for g in page("rds", "describe_db_subnet_groups", "DBSubnetGroups")]
 groups = page("rds", "describe_db_cluster_parameter_groups", "DBClusterParameterGroups")
 left += [g["DBClusterParameterGroupName"] for g in groups if not g["DBClusterParameterGroupName"].startswith("default")]
-left += [g["ReplicationGroupId"] for g in page("elasticache", "describe_replication_groups", "ReplicationGroups")]
+groups = page("elasticache", "describe_replication_groups", "ReplicationGroups")
+# Some servers never get further than "deleting".
+left += [g["ReplicationGroupId"] for g in groups if g["Status"] != "deleting"]
 left += [g["CacheSubnetGroupName"] for g in page("elasticache", "describe_cache_subnet_groups", "CacheSubnetGroups") if ours(g["CacheSubnetGroupName"])]
 left += client("kinesis").list_streams()["StreamNames"]
 left += client("firehose").list_delivery_streams()["DeliveryStreamNames"]

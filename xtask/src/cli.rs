@@ -107,7 +107,8 @@ pub struct Destroy {
     /// Do not ask before changing a real account
     #[arg(long)]
     pub yes: bool,
-    /// Remove what holds data, too (final snapshots are still taken)
+    /// Remove what holds data, too: final snapshots are still taken where AWS has them, but locked buckets
+    /// are emptied as far as their lock allows, and recovery points are deleted
     #[arg(long)]
     pub allow_data_loss: bool,
 }

@@ -33,7 +33,8 @@ use crate::outputs::Outputs;
 
 /// All kinds of all layers.
 pub fn kinds() -> Vec<Kind> {
-    [network::KINDS, security::KINDS, data::KINDS, compute::KINDS, api::KINDS].concat()
+    let account = &[Kind::of::<PasswordPolicy>()];
+    [network::KINDS, security::KINDS, data::KINDS, compute::KINDS, account, api::KINDS].concat()
 }
 
 /// Where a stack stands, and on what.
@@ -501,6 +502,12 @@ impl<'a> Wiring<'a> {
                 self.stack.add("compute/certificate", own).arn()
             }
         };
+        if config.service.redirect_http {
+            self.faults.push(Fault::new(
+                "service.redirect_http",
+                "nothing reaches port 80: the load balancer's group admits the API's link on 443 only",
+            ));
+        }
         if self.site.is_real
             && config.service.image == PLACEHOLDER_IMAGE
             && !config.network.service_https_egress
@@ -512,8 +519,14 @@ impl<'a> Wiring<'a> {
             ));
         }
         let secrets = vec![credentials.database.clone(), credentials.cache.clone()];
-        let execution_role =
-            roles::ExecutionRole { secrets: secrets.clone(), secrets_key: keys.secrets.clone() };
+        // `arn:…:secret:name-suffix:key::` names one key of the secret that the role has to read.
+        let secret_of =
+            |value: &String| Ref::known(value.split(':').take(7).collect::<Vec<_>>().join(":"));
+        let more = config.service.secrets.values().map(secret_of);
+        let execution_role = roles::ExecutionRole {
+            secrets: secrets.iter().cloned().chain(more).collect(),
+            secrets_key: keys.secrets.clone(),
+        };
         let task_role = roles::TaskRole {
             secrets,
             secrets_key: keys.secrets.clone(),

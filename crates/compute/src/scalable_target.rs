@@ -105,7 +105,16 @@ impl Resource for ScalableTarget {
     }
 
     async fn delete(aws: &Aws, live: &Live<Self>, _: &Deletion) -> Result<()> {
-        // Its policies, and the alarms that AWS made for them, go with it.
+        // AWS lets its policies, and the alarms that it made for them, go with it; not every server does.
+        for name in live.spec.policies.keys() {
+            let call = client!(aws, aws_sdk_applicationautoscaling)
+                .delete_scaling_policy()
+                .policy_name(name)
+                .service_namespace(ServiceNamespace::Ecs)
+                .resource_id(live.spec.resource_id.as_str())
+                .scalable_dimension(live.spec.dimension());
+            aws.find("application-autoscaling:DeleteScalingPolicy", call.send()).await?;
+        }
         let call = client!(aws, aws_sdk_applicationautoscaling)
             .deregister_scalable_target()
             .service_namespace(ServiceNamespace::Ecs)

@@ -45,7 +45,10 @@ pub fn resolve<M>(live: &BTreeMap<LogicalId, Live>, reference: &Ref<M>) -> Resul
         live.get(&placeholder.id)?.output(&placeholder.output).map(str::to_owned)
     });
     if Ref::<M>::known(text.clone()).is_pending() {
-        return Err(Error::invalid(text, "nothing that is deployed has this output"));
+        let readable = substitute_text(&text, &mut |missing| {
+            Some(format!("the {} of {}", missing.output, missing.id))
+        });
+        return Err(Error::invalid(readable, "nothing that is deployed has it"));
     }
     Ok(text)
 }

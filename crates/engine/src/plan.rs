@@ -170,7 +170,7 @@ pub enum Problem {
         live_id: String,
     },
     /// Data would be lost.
-    #[error("{resource} ({live_id}) holds data and would be {how}: {why}")]
+    #[error("data would be lost: {resource} ({live_id}) would be {how}: {why}")]
     DataLoss {
         /// The resource.
         resource: LogicalId,
@@ -325,6 +325,23 @@ pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Optio
         }
     }
 
+    // What must go before its successor comes cannot be replaced under data that rests on it.
+    if !options.allow_data_loss && !replaced.is_empty() {
+        let owned = inventory.owned(kinds, stack.name());
+        for (at, why) in rests_data(&owned) {
+            let one = &owned[at];
+            let Some(id) = one.id.clone().filter(|id| replaced.contains_key(id)) else { continue };
+            if !one.kind.traits.protected && !create_first(&one.kind) {
+                plan.problems.push(Problem::DataLoss {
+                    live_id: one.live.id.clone(),
+                    how: "replaced".into(),
+                    why: format!("{} cannot change in place, and {why}", replaced[&id].join(", ")),
+                    resource: id,
+                });
+            }
+        }
+    }
+
     // Pass two: all fields.
     for node in &matched.order {
         let desired = resolve(&node.spec, &matched.of, &unknown);
@@ -474,26 +491,7 @@ pub fn destroy(name: &StackName, inventory: &Inventory, kinds: &[Kind], options:
         .filter(|one| one.live.status != Status::Deleting || !one.kind.traits.revivable)
         .collect();
 
-    // What holds data, and transitively what it refers to.
-    let mut why_kept: BTreeMap<usize, String> = BTreeMap::new();
-    if !options.allow_data_loss {
-        let lookup = Names::new(owned.iter().map(|one| (one.live, &one.kind)));
-        let mut next: Vec<usize> = (0..owned.len())
-            .filter(|&at| owned[at].kind.traits.protected)
-            .inspect(|&at| {
-                why_kept.insert(at, "it holds data".into());
-            })
-            .collect();
-        while let Some(at) = next.pop() {
-            let mentions = lookup.mentioned_by(owned[at].live, &owned[at].kind);
-            for used in mentions.into_iter().flat_map(|(_, used)| used) {
-                if used != at && !why_kept.contains_key(&used) {
-                    why_kept.insert(used, format!("{} rests on it", label(&owned[at])));
-                    next.push(used);
-                }
-            }
-        }
-    }
+    let why_kept = if options.allow_data_loss { BTreeMap::new() } else { rests_data(&owned) };
     for (at, one) in owned.iter().enumerate() {
         match why_kept.get(&at) {
             Some(why) => plan.kept.push(Kept {
@@ -508,6 +506,28 @@ pub fn destroy(name: &StackName, inventory: &Inventory, kinds: &[Kind], options:
     plan.actions.sort_by(|a, b| (&a.resource, &a.live_id).cmp(&(&b.resource, &b.live_id)));
     plan.kept.sort_by(|a, b| a.resource.cmp(&b.resource));
     plan
+}
+
+/// What holds data, and transitively what that refers to, with why each matters.
+fn rests_data(owned: &[Owned<'_>]) -> BTreeMap<usize, String> {
+    let names = Names::new(owned.iter().map(|one| (one.live, &one.kind)));
+    let mut why: BTreeMap<usize, String> = BTreeMap::new();
+    let mut next: Vec<usize> = (0..owned.len())
+        .filter(|&at| owned[at].kind.traits.protected)
+        .inspect(|&at| {
+            why.insert(at, "it holds data".into());
+        })
+        .collect();
+    while let Some(at) = next.pop() {
+        let mentions = names.mentioned_by(owned[at].live, &owned[at].kind);
+        for used in mentions.into_iter().flat_map(|(_, used)| used) {
+            if used != at && !why.contains_key(&used) {
+                why.insert(used, format!("{} rests on it", label(&owned[at])));
+                next.push(used);
+            }
+        }
+    }
+    why
 }
 
 fn label(owned: &Owned<'_>) -> LogicalId {

@@ -103,12 +103,20 @@ async fn the_layer_is_made_read_back_and_removed() {
     up(&aws, &stack).await;
     assert_no_drift(&aws, &stack).await;
 
-    // Evidence stays without the operator's word, and so does the key that it is encrypted with.
+    // Evidence and credentials stay without the operator's word, and so do the keys that encrypt them.
     let kept = deploy::down(&aws, stack.name(), KINDS, IMITATION).await.unwrap().kept;
     let kept: Vec<&str> = kept.iter().map(|kept| kept.resource.as_str()).collect();
     assert_eq!(
         kept,
-        ["security/disclosures", "security/key-logs", "security/lb-logs", "security/trail-logs"]
+        [
+            "security/cache-auth-token",
+            "security/db-credentials",
+            "security/disclosures",
+            "security/key-logs",
+            "security/key-secrets",
+            "security/lb-logs",
+            "security/trail-logs",
+        ]
     );
     assert_gone(&aws, &stack).await;
 }

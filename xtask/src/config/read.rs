@@ -281,7 +281,11 @@ fn suggestion(unknown: &str) -> String {
         Ok(known) => known,
         Err(_) => return String::new(),
     };
-    let mut names: Vec<String> = Vec::new();
+    // Keys without a default are not in the table.
+    let mut names: Vec<String> =
+        ["region", "certificate.arn", "certificate.host", "api.authorizer_function_arn"]
+            .map(Into::into)
+            .into();
     for (key, value) in &known {
         names.push(key.clone());
         if let Value::Table(inner) = value {
@@ -317,7 +321,7 @@ mod tests {
     #[test]
     fn unknown_keys_and_wrong_types_are_reported_together_and_underlined() {
         insta::assert_snapshot!(faults(
-            "project = \"student\"\nregoin = \"us-east-1\"\n\n[database]\nreaders = \"two\"\nmax_capcity = 8\n"
+            "project = \"student\"\nregoin = \"us-east-1\"\n\n[database]\ninstances = \"two\"\nmax_capcity = 8\n"
         ));
     }
 
