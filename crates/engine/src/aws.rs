@@ -4,23 +4,32 @@ use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextRef, InterceptorContext,
+};
 use aws_smithy_runtime_api::client::interceptors::{Intercept, SharedInterceptor};
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::retries::classifiers::{
+    ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
+};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::ErrorKind;
+use tokio::sync::OnceCell;
 
 use crate::error::{ApiError, Error, Result};
 
@@ -31,6 +40,9 @@ pub enum Target {
     Embedded(SharedHttpClient),
     /// A server that speaks the AWS APIs: moto, LocalStack.
     Endpoint(String),
+    /// A simulation of AWS inside this process: called, retried and waited for as AWS itself, by tokio's
+    /// clock, which a simulation pauses. Nothing is left out because the server may lack it.
+    Simulated(SharedHttpClient),
     /// AWS itself, with the standard credential chain.
     Aws,
 }
@@ -50,7 +62,12 @@ impl Target {
 #[derive(Clone)]
 pub struct Aws {
     inner: Arc<Inner>,
+    /// What was listed in the course of a collection.
+    listings: Option<Arc<Listings>>,
 }
+
+/// The answers of listings, by action and type.
+type Listings = Mutex<HashMap<(&'static str, TypeId), Arc<OnceCell<Box<dyn Any + Send + Sync>>>>>;
 
 struct Inner {
     sdk: SdkConfig,
@@ -59,8 +76,14 @@ struct Inner {
     caller_arn: String,
     region: String,
     clients: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+    interceptors: Vec<SharedInterceptor>,
     calls: Arc<CallLog>,
+    /// No other connection of this process has it.
+    number: u64,
 }
+
+/// How many connections there were.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
 impl fmt::Debug for Aws {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,11 +103,21 @@ impl Aws {
     /// # Errors
     /// When there is no region, no credentials, or the account cannot be asked for.
     pub async fn connect(target: Target, region: Option<&str>) -> Result<Self> {
-        // Imitations throttle nobody, and what they cannot answer they cannot answer ten times either.
-        let attempts = if matches!(target, Target::Aws) { 10 } else { 3 };
+        let retries = RetryConfig::adaptive();
+        let retries = match target {
+            Target::Aws => retries.with_max_attempts(10),
+            // Without jitter, so that a run can be replayed.
+            Target::Simulated(_) => {
+                retries.with_max_attempts(10).with_use_static_exponential_base(true)
+            }
+            // Imitations throttle nobody, and what they cannot answer they cannot answer later either.
+            Target::Embedded(_) | Target::Endpoint(_) => {
+                retries.with_max_attempts(3).with_initial_backoff(Duration::from_millis(50))
+            }
+        };
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             // Throttling slows the whole client down instead of failing single calls.
-            .retry_config(RetryConfig::adaptive().with_max_attempts(attempts))
+            .retry_config(retries)
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(5))
@@ -98,6 +131,10 @@ impl Aws {
             Target::Embedded(client) => {
                 loader.http_client(client.clone()).credentials_provider(placeholder_credentials())
             }
+            Target::Simulated(client) => loader
+                .http_client(client.clone())
+                .credentials_provider(placeholder_credentials())
+                .time_source(TokioTime::start()),
             Target::Endpoint(url) => {
                 let loader = loader.endpoint_url(url);
                 match std::env::var_os("AWS_ACCESS_KEY_ID") {
@@ -141,9 +178,63 @@ impl Aws {
                 caller_arn,
                 region,
                 clients: Mutex::default(),
+                interceptors: vec![SharedInterceptor::new(Recorder(calls.clone()))],
                 calls,
+                number: CONNECTIONS.fetch_add(1, Ordering::Relaxed),
             }),
+            listings: None,
         })
+    }
+
+    /// The same connection for one collection, in the course of which listings that several kinds need
+    /// are [asked for once](Self::once).
+    #[must_use]
+    pub fn for_collection(&self) -> Self {
+        Self { inner: self.inner.clone(), listings: Some(Arc::default()) }
+    }
+
+    /// The answer of a listing that several kinds need. Within one collection it is asked for once,
+    /// whoever needs it first; outside of one, each time.
+    ///
+    /// # Errors
+    /// What AWS answered.
+    pub async fn once<T: Clone + Send + Sync + 'static>(
+        &self,
+        action: &'static str,
+        listing: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Some(listings) = &self.listings else { return listing.await };
+        let cell = {
+            let mut listings = listings.lock().unwrap_or_else(PoisonError::into_inner);
+            listings.entry((action, TypeId::of::<T>())).or_default().clone()
+        };
+        let answer = cell
+            .get_or_init(|| async { Box::new(listing.await) as Box<dyn Any + Send + Sync> })
+            .await;
+        answer.downcast_ref::<Result<T>>().expect("the map is keyed by the answer's type").clone()
+    }
+
+    /// The same connection, with this in the way of every call: a tracer, or the mocked answers of a
+    /// test.
+    #[must_use]
+    pub fn with_interceptor(&self, interceptor: impl Intercept + 'static) -> Self {
+        let inner = &self.inner;
+        let mut interceptors = inner.interceptors.clone();
+        interceptors.push(SharedInterceptor::new(interceptor));
+        Self {
+            inner: Arc::new(Inner {
+                sdk: inner.sdk.clone(),
+                target: inner.target.clone(),
+                account_id: inner.account_id.clone(),
+                caller_arn: inner.caller_arn.clone(),
+                region: inner.region.clone(),
+                clients: Mutex::default(),
+                interceptors,
+                calls: inner.calls.clone(),
+                number: inner.number,
+            }),
+            listings: self.listings.clone(),
+        }
     }
 
     /// The account's twelve digits.
@@ -171,9 +262,10 @@ impl Aws {
         &self.inner.target
     }
 
-    /// Whether this is AWS itself, and not something that imitates it.
+    /// Whether this is AWS itself (or to be taken for it), and not something that imitates it and may lack
+    /// a part.
     pub fn is_real(&self) -> bool {
-        matches!(self.inner.target, Target::Aws)
+        matches!(self.inner.target, Target::Aws | Target::Simulated(_))
     }
 
     /// An ARN in this account and region: `arn("kinesis", "stream/x")`.
@@ -190,14 +282,19 @@ impl Aws {
     /// The client of a service, made once. Use the [`client!`](crate::client) macro.
     pub fn client_of<C: Clone + Send + Sync + 'static>(
         &self,
-        make: impl FnOnce(&SdkConfig, SharedInterceptor) -> C,
+        make: impl FnOnce(&SdkConfig, &[SharedInterceptor]) -> C,
     ) -> C {
         let mut clients = self.inner.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = clients.entry(TypeId::of::<C>()).or_insert_with(|| {
-            let recorder = SharedInterceptor::new(Recorder(self.inner.calls.clone()));
-            Box::new(make(&self.inner.sdk, recorder))
-        });
+        let entry = clients
+            .entry(TypeId::of::<C>())
+            .or_insert_with(|| Box::new(make(&self.inner.sdk, &self.inner.interceptors)));
         entry.downcast_ref::<C>().expect("the map is keyed by the client's type").clone()
+    }
+
+    /// What the clients of one service share when AWS throttles them. The SDK would share it among all
+    /// clients of the process, whatever they are connected to.
+    pub fn retry_partition(&self, service: &str) -> String {
+        format!("{service} {}", self.inner.number)
     }
 
     /// Awaits an SDK call and names it in the error. `action` is the IAM action, `ec2:CreateVpc`.
@@ -259,16 +356,82 @@ pub fn partition(region: &str) -> &'static str {
 #[macro_export]
 macro_rules! client {
     ($aws:expr, $sdk:ident) => {
-        $aws.client_of(|config, recorder| {
-            $sdk::Client::from_conf(
-                $sdk::config::Builder::from(config).interceptor(recorder).build(),
-            )
+        $aws.client_of(|config, interceptors| {
+            let name = $aws.retry_partition(stringify!($sdk));
+            let partition = $sdk::config::retry::RetryPartition::new(name);
+            let builder = $sdk::config::Builder::from(config).retry_partition(partition);
+            let builder =
+                interceptors.iter().cloned().fold(builder, |all, one| all.interceptor(one));
+            let builder = builder.retry_classifier($crate::aws::AskBeforeCreatingAgain);
+            $sdk::Client::from_conf(builder.build())
         })
     };
 }
 
 fn placeholder_credentials() -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "placeholder"))
+}
+
+tokio::task_local! {
+    /// Set while a resource is being created.
+    static CREATING: ();
+}
+
+/// Runs a creation: see [`AskBeforeCreatingAgain`].
+pub(crate) async fn creating<T>(create: impl Future<Output = T>) -> T {
+    CREATING.scope((), create).await
+}
+
+/// Keeps the SDK from sending a create call again after an answer that did not come, or that says that
+/// something broke: the first one may have taken effect, and not every API takes a client token. The engine
+/// looks for the resource first. Throttled calls had no effect, and are sent again.
+#[derive(Debug, Clone, Copy)]
+pub struct AskBeforeCreatingAgain;
+
+impl ClassifyRetry for AskBeforeCreatingAgain {
+    fn classify_retry(&self, _: &InterceptorContext) -> RetryAction {
+        RetryAction::NoActionIndicated
+    }
+
+    fn classify_retry_v2(&self, _: &InterceptorContext, previous: &RetryAction) -> RetryAction {
+        let unsure = matches!(
+            previous,
+            RetryAction::RetryIndicated(RetryReason::RetryableError { kind, .. })
+                if *kind != ErrorKind::ThrottlingError
+        );
+        match unsure && CREATING.try_with(|()| ()).is_ok() {
+            true => RetryAction::RetryForbidden,
+            false => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "ask before creating again"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}
+
+/// The SDK's clock, where it has to go with tokio's: its rate limiter measures time by one and sleeps by the
+/// other.
+#[derive(Debug)]
+struct TokioTime {
+    wall: SystemTime,
+    start: tokio::time::Instant,
+}
+
+impl TokioTime {
+    fn start() -> Self {
+        Self { wall: SystemTime::now(), start: tokio::time::Instant::now() }
+    }
+}
+
+impl TimeSource for TokioTime {
+    fn now(&self) -> SystemTime {
+        self.wall + self.start.elapsed()
+    }
 }
 
 #[derive(Debug, Default)]

@@ -91,13 +91,16 @@ impl Error {
     }
 }
 
+/// The code of calls that were not made.
+const NOT_ASKED: &str = "NotAsked";
+
 /// AWS said no (or nothing).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{action}: {code}{}{message}", if .message.is_empty() { "" } else { ": " })]
 pub struct ApiError {
     /// The IAM action that was called, `ec2:CreateVpc`.
     pub action: String,
-    /// AWS's error code, or `Unreachable`, `Timeout`, `Unparsable` where there was none.
+    /// AWS's error code, or `Unreachable`, `Timeout`, `Unparsable`, `NotAsked` where there was none.
     pub code: String,
     /// AWS's message.
     pub message: String,
@@ -114,9 +117,22 @@ impl miette::Diagnostic for ApiError {
             )));
         }
         match self.code.as_str() {
-            "Unreachable" => Some(Box::new("is the endpoint up, and is the address right?")),
+            "Unreachable" => Some(Box::new(
+                "is the endpoint up, and is the address right? then run it again: it goes on from here",
+            )),
             _ if self.is_throttled() => {
                 Some(Box::new("AWS throttled the call to the end of the retries; run it again"))
+            }
+            _ if self.is_over_quota() => Some(Box::new(
+                "request a higher quota in Service Quotas (or remove what is not needed), and run it again",
+            )),
+            _ if self.is_not_found() => Some(Box::new(
+                "it was removed during the run, or AWS does not show it yet: run it again",
+            )),
+            _ if self.code == "Timeout" || self.status.is_some_and(|status| status >= 500) => {
+                Some(Box::new(
+                    "AWS did not do it, or did not say so: run it again, it goes on from here",
+                ))
             }
             _ => None,
         }
@@ -152,6 +168,16 @@ impl ApiError {
             _ => ("InvalidRequest".into(), chain(&error)),
         };
         Self { action: action.to_owned(), code, message, status }
+    }
+
+    /// A call that was not made, for a reason.
+    pub fn not_asked(action: &str, why: &str) -> Self {
+        Self { action: action.into(), code: NOT_ASKED.into(), message: why.into(), status: None }
+    }
+
+    /// The call was not made.
+    pub fn is_not_asked(&self) -> bool {
+        self.code == NOT_ASKED
     }
 
     /// The thing that was asked for does not exist.
@@ -195,6 +221,13 @@ impl ApiError {
             || code == "AuthorizationErrorException"
     }
 
+    /// The resource itself keeps the credentials out, whatever else they may do: AWS then names a
+    /// resource-based policy, as in
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>.
+    pub fn is_denied_by_resource(&self) -> bool {
+        self.is_denied() && self.message.contains("resource-based policy")
+    }
+
     /// The server does not have the operation at all. Imitations of AWS say so in several ways, or fail
     /// without a word that the protocol knows; AWS itself has all its operations.
     pub fn is_not_implemented(&self) -> bool {
@@ -208,6 +241,14 @@ impl ApiError {
     pub fn is_throttled(&self) -> bool {
         let code = self.code.as_str();
         code.contains("Throttl") || code.contains("RequestLimitExceeded") || code == "SlowDown"
+    }
+
+    /// The account has as many of these as it may.
+    pub fn is_over_quota(&self) -> bool {
+        let code = self.code.as_str();
+        code.contains("LimitExceeded") && !self.is_throttled()
+            || code.contains("QuotaExceeded")
+            || code == "TooManyBuckets"
     }
 
     /// The IAM action that is missing: the one that AWS names in its message, else the one called.
@@ -268,6 +309,20 @@ mod tests {
         );
         assert!(named.is_denied());
         assert_eq!(named.denied_action(), "kms:CreateGrant");
+    }
+
+    #[test]
+    fn a_resource_that_keeps_us_out_is_told_from_a_missing_permission() {
+        let denied = |why: &str| {
+            let message = format!(
+                "User: arn:aws:iam::1:user/a is not authorized to perform: kms:ListResourceTags on \
+                 resource: x because no {why} policy allows the kms:ListResourceTags action"
+            );
+            error("AccessDeniedException", &message)
+        };
+        assert!(denied("resource-based").is_denied_by_resource());
+        assert!(!denied("identity-based").is_denied_by_resource());
+        assert!(!error("AccessDenied", "").is_denied_by_resource());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::aws::Aws;
+use crate::aws::{Aws, creating};
 use crate::diff::{self, FieldChange};
 use crate::error::{ApiError, Error, Result};
 use crate::inventory::Scope;
@@ -26,6 +26,9 @@ use crate::steps::{Step, StepId, Steps, What};
 
 /// How long an error that says "not yet" is believed.
 const NOT_YET: Poll = Poll::within(3, 1, 5);
+
+/// How often a create call is made whose answers do not come.
+const UNSURE_TRIES: usize = 5;
 
 /// How to carry out a plan.
 #[derive(Debug, Clone)]
@@ -186,6 +189,12 @@ pub async fn execute(
         scope: Scope::Stack(stack.name().clone()),
         stack: stack.clone(),
         live: Mutex::new(steps.live.clone()),
+        going: steps
+            .all
+            .iter()
+            .filter(|step| step.what == What::Delete)
+            .filter_map(|step| Some((step.kind.name(), step.live.as_ref()?.id.clone())))
+            .collect(),
         left_out: Mutex::default(),
         journal,
         execution,
@@ -272,6 +281,8 @@ struct Run {
     scope: Scope,
     stack: Stack,
     live: Mutex<BTreeMap<LogicalId, Live>>,
+    /// What this run deletes, by kind and id.
+    going: BTreeSet<(&'static str, String)>,
     left_out: Mutex<Vec<(StepName, Error)>>,
     journal: Arc<Journal>,
     execution: Execution,
@@ -346,8 +357,7 @@ impl Run {
             return self.created(step, found);
         }
         let new = New { tags, token };
-        let made = self.patiently(step, name, || (step.kind.create)(&self.aws, &spec, &new)).await;
-        match made {
+        match self.make(step, name, &spec, &new).await {
             Ok(Some(live)) => self.created(step, live),
             Ok(None) => Ok(Done::Stopped),
             // An earlier run made it and AWS did not show it when the inventory was taken.
@@ -358,12 +368,48 @@ impl Run {
                 }
             }
             Err(error) => {
-                // An answer that never came may be a call that took effect.
-                let answered = error.api().is_none_or(|api| api.status.is_some_and(|s| s < 500));
-                if answered {
+                if !is_unsure(&error) {
                     self.journal.refused(&step.resource).map_err(journal_error)?;
                 }
                 Err(error)
+            }
+        }
+    }
+
+    /// The create call. When its answer does not come, it may have taken effect: it is made again once AWS,
+    /// asked for as long as it may take to show it, does not show the resource.
+    async fn make(
+        &self,
+        step: &Step,
+        name: &StepName,
+        spec: &Value,
+        new: &New,
+    ) -> Result<Option<Live>> {
+        let mut tries = 1;
+        loop {
+            let create = || -> futures::future::BoxFuture<'_, _> {
+                Box::pin(creating((step.kind.create)(&self.aws, spec, new)))
+            };
+            let error = match self.patiently(step, name, create).await {
+                Err(error)
+                    if is_unsure(&error)
+                        && tries < UNSURE_TRIES
+                        && (self.aws.is_real() || !is_not_implemented(&error)) =>
+                {
+                    error
+                }
+                other => return other,
+            };
+            tries += 1;
+            self.say(Event::Waiting {
+                step: name.clone(),
+                what: format!("whether AWS has made it after all ({error})"),
+            });
+            if let Some(found) = self.look_for(step, spec).await? {
+                return Ok(Some(found));
+            }
+            if self.execution.stop.is_cancelled() {
+                return Ok(None);
             }
         }
     }
@@ -380,9 +426,10 @@ impl Run {
         let give_up = Instant::now() + self.aws.consistency_window();
         let mut pause = Duration::from_millis(500);
         loop {
-            let found = (step.kind.collect)(&self.aws, &self.scope).await;
+            let found = (step.kind.reader.collect)(&self.aws, &self.scope).await;
             let ours = found.live.into_iter().find(|live| {
                 live.status != Status::Deleting
+                    && !self.is_predecessor(step, live, spec)
                     && match step.kind.traits.identity {
                         Identity::Tags => self.is_ours(&step.resource, &live.tags),
                         Identity::Parent { key, .. } => {
@@ -403,6 +450,15 @@ impl Run {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));
         }
+    }
+
+    /// Whether this is not what was asked for but what stood there before, which AWS may still show: it goes in
+    /// this run, or it differs in what cannot change.
+    fn is_predecessor(&self, step: &Step, live: &Live, spec: &Value) -> bool {
+        self.going.contains(&(step.kind.name(), live.id.clone()))
+            || diff::attributes(&step.kind, &live.spec, spec)
+                .iter()
+                .any(|change| step.kind.traits.immutable.contains(&change.field()))
     }
 
     fn is_ours(&self, resource: &LogicalId, tags: &Tags) -> bool {
@@ -504,7 +560,6 @@ impl Run {
     async fn ready(&self, step: &Step, name: &StepName) -> Result<Done> {
         let poll = step.kind.traits.ready;
         let begun = Instant::now();
-        let mut pause = poll.first;
         loop {
             let mut live = self.known(&step.resource)?;
             let what = match (step.kind.ready)(&self.aws, &live).await {
@@ -529,7 +584,7 @@ impl Run {
                 Err(error) => return Err(error),
             };
             let what = format!("{} {}: {what}", step.kind.name(), live.id);
-            if !self.pause(name, &what, begun, &mut pause, poll).await? {
+            if !self.pause(name, &what, begun, poll).await? {
                 return Ok(Done::Stopped);
             }
         }
@@ -553,8 +608,7 @@ impl Run {
     async fn delete(&self, step: &Step, name: &StepName) -> Result<Done> {
         let Some(live) = &step.live else { return Ok(Done::Yes) };
         let poll = step.kind.traits.gone;
-        let begun = Instant::now();
-        let mut pause = poll.first;
+        let mut begun = Instant::now();
         let mut asked = live.status == Status::Deleting;
         loop {
             let what = if asked {
@@ -568,6 +622,8 @@ impl Run {
                 match (step.kind.delete)(&self.aws, live, &self.execution.deletion).await {
                     Ok(()) => {
                         asked = true;
+                        // What still used it has had its time; now comes that of the deletion itself.
+                        begun = Instant::now();
                         continue;
                     }
                     Err(Error::Api(error)) if error.is_not_found() => break,
@@ -584,7 +640,9 @@ impl Run {
                 }
             };
             let what = format!("{} {}: {what}", step.kind.name(), live.id);
-            if !self.pause(name, &what, begun, &mut pause, poll).await? {
+            // How long others hold on to it has nothing to do with how long its own deletion takes.
+            let poll = if asked { poll } else { Poll { expected: Duration::ZERO, ..poll } };
+            if !self.pause(name, &what, begun, poll).await? {
                 return Ok(Done::Stopped);
             }
         }
@@ -602,7 +660,8 @@ impl Run {
         left_out.push((name.clone(), Error::Api(error)));
     }
 
-    /// Calls until it works, as long as AWS says "not yet". `None` when the run was stopped.
+    /// Calls until it works, as long as AWS says "not yet", or does not find what this run may have made
+    /// moments ago. `None` when the run was stopped.
     async fn patiently<'b, T>(
         &self,
         step: &Step,
@@ -610,12 +669,19 @@ impl Run {
         mut call: impl FnMut() -> futures::future::BoxFuture<'b, Result<T>> + Send,
     ) -> Result<Option<T>> {
         let begun = Instant::now();
-        let mut pause = NOT_YET.first;
+        // What is let go of and deleted was there before.
+        let unseen = match step.what {
+            What::Detach | What::Delete => Duration::ZERO,
+            _ => self.aws.consistency_window(),
+        };
         loop {
             match call().await {
                 Ok(done) => return Ok(Some(done)),
-                Err(Error::Api(error)) if is_not_yet(step.kind, &error) => {
-                    if begun.elapsed() + pause > NOT_YET.deadline {
+                Err(Error::Api(error))
+                    if is_not_yet(step.kind, &error)
+                        || (error.is_not_found() && begun.elapsed() < unseen) =>
+                {
+                    if begun.elapsed() + NOT_YET.pause(begun.elapsed()) > NOT_YET.deadline {
                         return Err(Error::Api(error));
                     }
                     let what = format!(
@@ -624,7 +690,7 @@ impl Run {
                         step.resource,
                         error.code
                     );
-                    if !self.pause(name, &what, begun, &mut pause, NOT_YET).await? {
+                    if !self.pause(name, &what, begun, NOT_YET).await? {
                         return Ok(None);
                     }
                 }
@@ -634,14 +700,7 @@ impl Run {
     }
 
     /// Waits a while; `false` when the run was stopped, an error when the deadline has passed.
-    async fn pause(
-        &self,
-        name: &StepName,
-        what: &str,
-        begun: Instant,
-        pause: &mut Duration,
-        poll: Poll,
-    ) -> Result<bool> {
+    async fn pause(&self, name: &StepName, what: &str, begun: Instant, poll: Poll) -> Result<bool> {
         if begun.elapsed() >= poll.deadline {
             return Err(Error::Deadline {
                 what: what.to_owned(),
@@ -651,12 +710,20 @@ impl Run {
         }
         self.say(Event::Waiting { step: name.clone(), what: what.to_owned() });
         tokio::select! {
-            () = tokio::time::sleep(*pause) => {}
+            () = tokio::time::sleep(poll.pause(begun.elapsed())) => {}
             () = self.execution.stop.cancelled() => return Ok(false),
         }
-        *pause = (*pause * 3 / 2).min(poll.longest);
         Ok(true)
     }
+}
+
+/// Whether the call may have taken effect all the same: its answer never came, or says that AWS broke.
+fn is_unsure(error: &Error) -> bool {
+    error.api().is_some_and(|api| !api.is_throttled() && api.status.is_none_or(|s| s >= 500))
+}
+
+fn is_not_implemented(error: &Error) -> bool {
+    error.api().is_some_and(ApiError::is_not_implemented)
 }
 
 fn is_not_yet(kind: Kind, error: &ApiError) -> bool {

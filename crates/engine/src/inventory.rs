@@ -1,16 +1,17 @@
 //! A snapshot of what runs, with the errors met while taking it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use futures::StreamExt;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::aws::Aws;
 use crate::error::{ApiError, Result};
 use crate::journal::Journal;
-use crate::kind::{Collected, Identity, Kind, Live, Resource};
+use crate::kind::{Collected, Identity, Inspected, Kind, Live, Reader};
 use crate::stack::{LogicalId, RESOURCE_TAG, STACK_TAG, StackName};
 
 /// The version of the snapshot's schema.
@@ -23,20 +24,30 @@ const CONCURRENT_KINDS: usize = 24;
 /// What a collection is for.
 #[derive(Debug, Clone)]
 pub enum Scope {
-    /// One stack, and what is attached to it: details may be left out for resources that cannot
-    /// belong to it.
+    /// One stack: details may be left out for resources that do not belong to it.
     Stack(StackName),
+    /// One stack, and everything else that could be attached to it or that it could rest on.
+    Attached(StackName),
     /// Everything in the account and region.
     Account,
 }
 
 impl Scope {
+    /// The scope in which one kind is read.
+    fn of(&self, reader: &Reader) -> Self {
+        match self {
+            Self::Attached(stack) if reader.costly => Self::Stack(stack.clone()),
+            Self::Attached(_) => Self::Account,
+            other => other.clone(),
+        }
+    }
+
     /// Whether a resource of this name could belong to the stack: its name is built as
     /// [`StackName::of`] builds it, with a suffix perhaps. For kinds whose tags cost a call each.
     pub fn may_be_ours(&self, name: &str) -> bool {
         match self {
             Self::Account => true,
-            Self::Stack(stack) => {
+            Self::Stack(stack) | Self::Attached(stack) => {
                 name.contains(&stack.project) && name.contains(&stack.environment)
             }
         }
@@ -47,7 +58,9 @@ impl Scope {
     pub fn wants(&self, tags: &crate::kind::Tags) -> bool {
         match self {
             Self::Account => true,
-            Self::Stack(stack) => tags.get(STACK_TAG) == Some(&stack.to_string()),
+            Self::Stack(stack) | Self::Attached(stack) => {
+                tags.get(STACK_TAG) == Some(&stack.to_string())
+            }
         }
     }
 }
@@ -61,6 +74,11 @@ pub struct Inventory {
     pub account_id: String,
     /// The region.
     pub region: String,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+    /// The stack that it was taken for; `None` for a whole account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<StackName>,
     /// The resources by kind, each kind sorted by id.
     pub resources: BTreeMap<String, Vec<Live>>,
     /// The calls that failed, by the kind that needed them.
@@ -75,17 +93,27 @@ impl Inventory {
             schema_version: SCHEMA_VERSION,
             account_id: account_id.into(),
             region: region.into(),
+            taken_at: Timestamp::UNIX_EPOCH,
+            stack: None,
             resources: BTreeMap::new(),
             errors: BTreeMap::new(),
         }
+    }
+
+    /// The IAM actions that were missing when it was taken.
+    pub fn denied_actions(&self) -> BTreeSet<&str> {
+        let fields = self.resources.values().flatten().flat_map(|live| live.unreadable.values());
+        let errors = self.errors.values().flatten().chain(fields);
+        let missing = errors.filter(|error| error.is_denied() && !error.is_denied_by_resource());
+        missing.map(ApiError::denied_action).collect()
     }
 
     /// The resources of a kind, with typed attributes.
     ///
     /// # Errors
     /// When the attributes are not those of the kind (a snapshot of another version).
-    pub fn of<T: Resource>(&self) -> Result<Vec<Live<T>>> {
-        self.of_kind(T::TRAITS.kind).iter().map(Live::typed).collect()
+    pub fn of<T: Inspected>(&self) -> Result<Vec<Live<T>>> {
+        self.of_kind(T::KIND).iter().map(Live::typed).collect()
     }
 
     /// The resources of a kind.
@@ -94,12 +122,13 @@ impl Inventory {
     }
 
     /// Adds what was collected of a kind.
-    pub fn insert(&mut self, kind: &Kind, collected: Collected) {
+    pub fn insert(&mut self, reader: impl Into<Reader>, collected: Collected) {
+        let kind = reader.into().kind;
         let mut live = collected.live;
         live.sort_by(|a, b| a.id.cmp(&b.id));
-        self.resources.insert(kind.name().into(), live);
+        self.resources.insert(kind.into(), live);
         if !collected.errors.is_empty() {
-            self.errors.insert(kind.name().into(), collected.errors);
+            self.errors.insert(kind.into(), collected.errors);
         }
     }
 
@@ -122,7 +151,10 @@ impl Inventory {
                 owned.push(Owned { id: Some(id), kind: *kind, live });
             }
         }
-        let parents: Vec<(&Live, Kind)> = owned.iter().map(|one| (one.live, one.kind)).collect();
+        let parents: HashSet<String> = owned
+            .iter()
+            .flat_map(|one| one.live.names(&one.kind).map(str::to_owned).collect::<Vec<_>>())
+            .collect();
         let mut children = Vec::new();
         for kind in kinds {
             let Identity::Parent { parent, .. } = kind.traits.identity else { continue };
@@ -130,13 +162,66 @@ impl Inventory {
                 let Some(names) = live.spec.get(parent).and_then(|value| value.as_str()) else {
                     continue;
                 };
-                if parents.iter().any(|(owner, kind)| owner.is_called(kind, names)) {
+                if parents.contains(names) {
                     children.push(Owned { id: None, kind: *kind, live });
                 }
             }
         }
         owned.extend(children);
         owned
+    }
+}
+
+/// Ids by kind: a part of an inventory.
+pub type Subjects = BTreeMap<String, BTreeSet<String>>;
+
+impl Inventory {
+    /// What a stack is answerable for: what it owns, and what is attached to that, however far down. A
+    /// machine that somebody put into the stack's VPC is the stack's problem.
+    pub fn answerable(&self, kinds: &[Kind], readers: &[Reader], stack: &StackName) -> Subjects {
+        let mut found = Subjects::new();
+        // What others may call those that are found, with their kind.
+        let mut called: BTreeSet<(&str, &str)> = BTreeSet::new();
+        let owned = self.owned(kinds, stack);
+        for one in &owned {
+            let kind = one.kind.name();
+            found.entry(kind.into()).or_default().insert(one.live.id.clone());
+            called.extend(one.live.names(&one.kind).map(|name| (kind, name)));
+        }
+        // Attachments form short chains (VPC, load balancer, listener), so few rounds are needed.
+        loop {
+            let mut news: Vec<(&str, &Live)> = Vec::new();
+            for reader in readers.iter().filter(|reader| !reader.attached_by.is_empty()) {
+                for live in self.of_kind(reader.kind) {
+                    let attached = reader.attached_by.iter().any(|(field, kind)| {
+                        named(&live.spec, field).iter().any(|name| called.contains(&(*kind, *name)))
+                    });
+                    if attached && !found.get(reader.kind).is_some_and(|ids| ids.contains(&live.id))
+                    {
+                        news.push((reader.kind, live));
+                    }
+                }
+            }
+            if news.is_empty() {
+                return found;
+            }
+            for (kind, live) in news {
+                found.entry(kind.into()).or_default().insert(live.id.clone());
+                called.insert((kind, &live.id));
+                called.extend(live.arn.as_deref().map(|arn| (kind, arn)));
+            }
+        }
+    }
+}
+
+/// The texts in a field: itself, or those of its list.
+fn named<'a>(spec: &'a serde_json::Value, field: &str) -> Vec<&'a str> {
+    match spec.get(field) {
+        Some(serde_json::Value::String(name)) => vec![name],
+        Some(serde_json::Value::Array(names)) => {
+            names.iter().filter_map(serde_json::Value::as_str).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -166,16 +251,29 @@ impl Live {
 
 /// Reads everything of these kinds, in parallel. What the journal says was created within the last
 /// minutes and is not shown yet is asked for again until it shows or AWS's time for that is over.
-pub async fn collect(aws: &Aws, kinds: &[Kind], scope: &Scope, journal: &Journal) -> Inventory {
-    let mut inventory = Inventory::empty(aws.account_id(), aws.region());
-    read(aws, kinds, scope, &mut inventory).await;
+pub async fn collect<K: Copy + Into<Reader>>(
+    aws: &Aws,
+    kinds: &[K],
+    scope: &Scope,
+    journal: &Journal,
+) -> Inventory {
+    let readers: Vec<Reader> = kinds.iter().map(|&kind| kind.into()).collect();
+    let mut inventory = Inventory {
+        stack: match scope {
+            Scope::Stack(name) | Scope::Attached(name) => Some(name.clone()),
+            Scope::Account => None,
+        },
+        taken_at: Timestamp::now(),
+        ..Inventory::empty(aws.account_id(), aws.region())
+    };
+    read(aws, &readers, scope, &mut inventory).await;
 
     let give_up = Instant::now() + aws.consistency_window();
     let mut pause = Duration::from_millis(500);
     loop {
         let hidden = journal.hidden(&inventory);
-        let hidden: Vec<Kind> =
-            kinds.iter().filter(|kind| hidden.contains(kind.name())).copied().collect();
+        let hidden: Vec<Reader> =
+            readers.iter().filter(|reader| hidden.contains(reader.kind)).copied().collect();
         if hidden.is_empty() || Instant::now() + pause > give_up {
             return inventory;
         }
@@ -186,12 +284,59 @@ pub async fn collect(aws: &Aws, kinds: &[Kind], scope: &Scope, journal: &Journal
     }
 }
 
-async fn read(aws: &Aws, kinds: &[Kind], scope: &Scope, inventory: &mut Inventory) {
-    let mut reads = futures::stream::iter(kinds.iter().copied())
-        .map(|kind| async move { (kind, (kind.collect)(aws, scope).await) })
+/// Why it is not known whose some resources are: we are not allowed to read tags. They could be the stack's,
+/// and to take them for strangers would make all of them again. What keeps our account out by itself is
+/// none of ours.
+fn of_unknown_owner(collected: &Collected) -> Vec<ApiError> {
+    let unread = collected.live.iter().filter_map(|live| live.unreadable.get("tags"));
+    let mut errors: Vec<ApiError> = unread
+        .filter(|error| error.is_denied() && !error.is_denied_by_resource())
+        .cloned()
+        .collect();
+    // One missing permission is one problem, however many resources it hides.
+    errors.dedup();
+    errors
+}
+
+async fn read(aws: &Aws, readers: &[Reader], scope: &Scope, inventory: &mut Inventory) {
+    let aws = &aws.for_collection();
+    let mut reads = futures::stream::iter(readers.iter().copied())
+        .map(|reader| async move {
+            let mut collected = (reader.collect)(aws, &scope.of(&reader)).await;
+            if !matches!(scope, Scope::Account) {
+                let unowned = of_unknown_owner(&collected);
+                collected.errors.extend(unowned);
+            }
+            (reader, collected)
+        })
         .buffer_unordered(CONCURRENT_KINDS);
-    while let Some((kind, collected)) = reads.next().await {
-        inventory.errors.remove(kind.name());
-        inventory.insert(&kind, collected);
+    while let Some((reader, collected)) = reads.next().await {
+        inventory.errors.remove(reader.kind);
+        inventory.insert(reader, collected);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags_denied(message: &str) -> Collected {
+        let mut live = Live::new("1", serde_json::json!({}));
+        let error = ApiError {
+            action: "kms:ListResourceTags".into(),
+            code: "AccessDeniedException".into(),
+            message: message.into(),
+            status: Some(400),
+        };
+        live.unreadable.insert("tags".into(), error);
+        Collected::of(vec![live.clone(), live])
+    }
+
+    #[test]
+    fn who_may_not_read_tags_does_not_know_what_is_whose() {
+        assert_eq!(of_unknown_owner(&tags_denied("")).len(), 1);
+        let shut = "because no resource-based policy allows the kms:ListResourceTags action";
+        assert!(of_unknown_owner(&tags_denied(shut)).is_empty(), "a stranger's key");
+        assert!(of_unknown_owner(&Collected::default()).is_empty());
     }
 }

@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::inventory::Inventory;
 use crate::stack::LogicalId;
@@ -23,15 +24,36 @@ use crate::stack::LogicalId;
 const RELEVANT: SignedDuration = SignedDuration::from_mins(10);
 
 /// The journal of one stack in one account and region.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Journal {
     state: Mutex<State>,
+    clock: Clock,
 }
 
 #[derive(Debug, Default)]
 struct State {
     file: Option<(PathBuf, File)>,
+    /// Held, shared, for as long as the file may be written to.
+    _lock: Option<File>,
     intents: BTreeMap<LogicalId, Intent>,
+}
+
+/// Wall-clock time that goes with tokio's clock: what is waited for by one is measured by the other.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    wall: Timestamp,
+    start: Instant,
+}
+
+impl Clock {
+    fn from(wall: Timestamp) -> Self {
+        Self { wall, start: Instant::now() }
+    }
+
+    fn now(&self) -> Timestamp {
+        // A process does not run for longer than a timestamp can hold.
+        self.wall.checked_add(self.start.elapsed()).unwrap_or(self.wall)
+    }
 }
 
 /// A create call.
@@ -56,7 +78,23 @@ pub struct Intent {
 impl Journal {
     /// A journal in memory, for tests and for use as a library.
     pub fn in_memory() -> Self {
-        Self::default()
+        Self::resumed([], Timestamp::now())
+    }
+
+    /// A journal in memory that goes on, at a time, from what another one held: as one that is opened again
+    /// after its process has died.
+    pub fn resumed(intents: impl IntoIterator<Item = Intent>, now: Timestamp) -> Self {
+        let relevant = intents.into_iter().filter(|intent| is_relevant(intent, now));
+        let intents = relevant.map(|intent| (intent.resource.clone(), intent)).collect();
+        Self {
+            state: Mutex::new(State { file: None, _lock: None, intents }),
+            clock: Clock::from(now),
+        }
+    }
+
+    /// What it holds.
+    pub fn intents(&self) -> Vec<Intent> {
+        self.lock().intents.values().cloned().collect()
     }
 
     /// Opens the journal at `path`, or starts one. A torn last line (the process was killed while
@@ -68,13 +106,20 @@ impl Journal {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
+        // Another process may be writing to the file: then it stays the file that it is.
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.with_extension("lock"))?;
+        let alone = lock.try_lock().is_ok();
         let mut intents = BTreeMap::new();
+        let now = Timestamp::now();
         match File::open(path) {
             Ok(file) => {
-                let now = Timestamp::now();
                 for line in BufReader::new(file).lines() {
                     let Ok(intent) = serde_json::from_str::<Intent>(&line?) else { continue };
-                    if now.duration_since(intent.at) <= RELEVANT {
+                    if is_relevant(&intent, now) {
                         intents.insert(intent.resource.clone(), intent);
                     } else {
                         intents.remove(&intent.resource);
@@ -84,16 +129,22 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        // Start each run with what still matters; a rename is atomic, so a kill here loses nothing.
-        let fresh = path.with_extension("new");
-        let mut file = File::create(&fresh)?;
-        for intent in intents.values() {
-            write_line(&mut file, intent)?;
+        if alone {
+            // Start each run with what still matters; a rename is atomic, so a kill here loses nothing.
+            let fresh = path.with_extension("new");
+            let mut file = File::create(&fresh)?;
+            for intent in intents.values() {
+                write_line(&mut file, intent)?;
+            }
+            file.sync_data()?;
+            std::fs::rename(&fresh, path)?;
+            lock.unlock()?;
         }
-        file.sync_data()?;
-        std::fs::rename(&fresh, path)?;
-        let file = OpenOptions::new().append(true).open(path)?;
-        Ok(Self { state: Mutex::new(State { file: Some((path.to_owned(), file)), intents }) })
+        lock.lock_shared()?;
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let file = Some((path.to_owned(), file));
+        let state = State { file, _lock: Some(lock), intents };
+        Ok(Self { state: Mutex::new(state), clock: Clock::from(now) })
     }
 
     /// Announces a create call, before it is made. Returns the client token to use: that of an
@@ -115,7 +166,7 @@ impl Journal {
             resource: resource.clone(),
             kind: kind.to_owned(),
             token: token.clone(),
-            at: Timestamp::now(),
+            at: self.clock.now(),
             id: None,
             deleted: false,
         };
@@ -154,9 +205,9 @@ impl Journal {
     /// The kinds of which something was created within the last minutes that the inventory does not
     /// show.
     pub fn hidden(&self, inventory: &Inventory) -> BTreeSet<String> {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let state = self.lock();
-        let live = |intent: &&Intent| !intent.deleted && now.duration_since(intent.at) <= RELEVANT;
+        let live = |intent: &&Intent| !intent.deleted && is_relevant(intent, now);
         state
             .intents
             .values()
@@ -201,6 +252,10 @@ impl State {
     }
 }
 
+fn is_relevant(intent: &Intent, now: Timestamp) -> bool {
+    now.duration_since(intent.at) <= RELEVANT
+}
+
 /// One write call a line, so that a line is there whole or torn, never mixed with another.
 fn write_line(file: &mut File, intent: &Intent) -> io::Result<()> {
     let mut line = serde_json::to_vec(intent)?;
@@ -227,6 +282,19 @@ mod tests {
         journal.created(&vpc, "vpc-1").unwrap();
         let (next, resumed) = journal.intend(&vpc, "ec2.vpc").unwrap();
         assert!(!resumed && next != token, "an answered call is over");
+    }
+
+    #[test]
+    fn a_second_process_does_not_take_the_file_from_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let vpc = LogicalId::new("network/vpc");
+        let deploy = Journal::open(&path).unwrap();
+        let plan = Journal::open(&path).unwrap();
+        let (token, _) = deploy.intend(&vpc, "ec2.vpc").unwrap();
+        drop((plan, deploy));
+        let next = Journal::open(&path).unwrap();
+        assert_eq!(next.intend(&vpc, "ec2.vpc").unwrap(), (token, true));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::aws::Aws;
 use crate::diff::FieldChange;
 use crate::error::{ApiError, Error, Result};
 use crate::inventory::Scope;
+use crate::permission::{Allow, Permissions};
 
 /// The pseudo-field whose change means: take the scheduled deletion back.
 pub const REVIVE: &str = "scheduled_for_deletion";
@@ -125,6 +126,91 @@ pub trait Resource:
     }
 }
 
+/// One AWS resource type as far as it is read. Every [`Resource`] is one; a type that audits inspect and
+/// stacks do not make implements only this.
+pub trait Inspected:
+    Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    /// `service.thing`, as in `rds.cluster_snapshot`.
+    const KIND: &'static str;
+    /// As [`Traits::attached_by`].
+    const ATTACHED_BY: &'static [(&'static str, &'static str)] = &[];
+    /// As [`Traits::costly`].
+    const COSTLY: bool = false;
+    /// What the calls of [`inspect`](Self::inspect) need, as [`Permissions::read`].
+    const READ: &'static [Allow];
+
+    /// As [`Resource::collect`].
+    fn inspect(aws: &Aws, scope: &Scope) -> impl Future<Output = Collected<Self>> + Send;
+}
+
+impl<T: Resource> Inspected for T {
+    const KIND: &'static str = T::TRAITS.kind;
+    const ATTACHED_BY: &'static [(&'static str, &'static str)] = T::TRAITS.attached_by;
+    const COSTLY: bool = T::TRAITS.costly;
+    const READ: &'static [Allow] = T::TRAITS.permissions.read;
+
+    fn inspect(aws: &Aws, scope: &Scope) -> impl Future<Output = Collected<Self>> + Send {
+        T::collect(aws, scope)
+    }
+}
+
+/// A kind without its type, as far as it is read: what an inventory is collected with.
+#[derive(Clone, Copy)]
+pub struct Reader {
+    /// `service.thing`.
+    pub kind: &'static str,
+    /// As [`Traits::attached_by`].
+    pub attached_by: &'static [(&'static str, &'static str)],
+    /// As [`Traits::costly`].
+    pub costly: bool,
+    /// As [`Permissions::read`].
+    pub read: &'static [Allow],
+    pub(crate) collect: for<'a> fn(&'a Aws, &'a Scope) -> BoxFuture<'a, Collected>,
+    fits: fn(&Value) -> bool,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind)
+    }
+}
+
+impl Reader {
+    /// The reader of the kind that `T` describes.
+    pub const fn of<T: Inspected>() -> Self {
+        Self {
+            kind: T::KIND,
+            attached_by: T::ATTACHED_BY,
+            costly: T::COSTLY,
+            read: T::READ,
+            fits: |spec| T::deserialize(spec).is_ok(),
+            collect: |aws, scope| {
+                Box::pin(async move {
+                    let found = T::inspect(aws, scope).await;
+                    Collected {
+                        live: found.live.into_iter().map(Live::untyped).collect(),
+                        errors: found.errors,
+                    }
+                })
+            },
+        }
+    }
+}
+
+impl Reader {
+    /// Whether these attributes are those of the kind.
+    pub fn fits(&self, spec: &Value) -> bool {
+        (self.fits)(spec)
+    }
+}
+
+impl From<Kind> for Reader {
+    fn from(kind: Kind) -> Self {
+        kind.reader
+    }
+}
+
 /// What the engine must know of a kind.
 #[derive(Debug, Clone, Copy)]
 pub struct Traits {
@@ -156,6 +242,12 @@ pub struct Traits {
     /// Only there when somebody asks for it: a guard of the whole account. Imitations of AWS may lack its
     /// service altogether.
     pub optional: bool,
+    /// Fields that name what it is attached to, each with the kind of that: a subnet is attached to a VPC.
+    /// A stranger that is attached to a stack is the stack's problem.
+    pub attached_by: &'static [(&'static str, &'static str)],
+    /// Whether a listing costs calls for every resource, and accounts have many of them. Then an audit of
+    /// one stack does not look at strangers.
+    pub costly: bool,
     /// In which order a replacement happens.
     pub replacement: Replacement,
     /// How long readiness takes.
@@ -165,6 +257,8 @@ pub struct Traits {
     /// Errors that pass by themselves: AWS does not see yet what it has just made. Pairs of error
     /// code and a part of the message (empty: any message).
     pub not_yet: &'static [(&'static str, &'static str)],
+    /// The IAM actions that its calls need.
+    pub permissions: Permissions,
 }
 
 impl Traits {
@@ -183,10 +277,13 @@ impl Traits {
             revivable: false,
             aliases: &[],
             optional: false,
+            attached_by: &[],
+            costly: false,
             replacement: Replacement::DeleteFirst,
             ready: Poll::SHORT,
             gone: Poll::SHORT,
             not_yet: &[],
+            permissions: Permissions::NONE,
         }
     }
 }
@@ -227,6 +324,9 @@ pub struct Poll {
     pub longest: Duration,
     /// When to give up.
     pub deadline: Duration,
+    /// How long it usually takes; zero where nobody knows. Looks become few until half of that is over, and
+    /// frequent then, so that no more than a hundredth of the time is lost by not looking.
+    pub expected: Duration,
 }
 
 impl Poll {
@@ -243,8 +343,37 @@ impl Poll {
             first: Duration::from_secs(first),
             longest: Duration::from_secs(longest),
             deadline: Duration::from_secs(minutes * 60),
+            expected: Duration::ZERO,
         }
     }
+
+    /// For what usually takes so many seconds.
+    #[must_use]
+    pub const fn expecting(self, seconds: u64) -> Self {
+        Self { expected: Duration::from_secs(seconds), ..self }
+    }
+
+    /// How long to pause before the next look, when the wait has lasted this long.
+    pub fn pause(&self, waited: Duration) -> Duration {
+        // The usual time is what it takes when all goes well: the half of it is early, the double is not
+        // rare.
+        let (early, late) = (self.expected / 2, self.expected * 2);
+        if (early..late).contains(&waited) {
+            let often = (self.expected / 100).max(Self::OFTEN);
+            return often.min(self.longest);
+        }
+        let growing = self.first + waited / 2;
+        if waited < early {
+            growing.min(early - waited).max(Self::SHORTEST)
+        } else {
+            growing.min(self.longest)
+        }
+    }
+
+    /// Nothing needs to be looked at more often.
+    const SHORTEST: Duration = Duration::from_secs(1);
+    /// Nor does what takes minutes, when it is about to be ready.
+    const OFTEN: Duration = Duration::from_secs(2);
 }
 
 /// What a create call carries beside the attributes.
@@ -353,6 +482,12 @@ impl<T> Live<T> {
         }
     }
 
+    /// Notes that a call was not made, and that nothing is known of these fields therefore.
+    pub fn leave_out(&mut self, fields: &[&str], action: &str, why: &str) {
+        let error = ApiError::not_asked(action, why);
+        self.unreadable.extend(fields.iter().map(|&field| (field.to_owned(), error.clone())));
+    }
+
     fn map<U>(self, change: impl FnOnce(T) -> U) -> Live<U> {
         Live {
             id: self.id,
@@ -366,7 +501,7 @@ impl<T> Live<T> {
     }
 }
 
-impl<T: Resource> Live<T> {
+impl<T: Inspected> Live<T> {
     fn untyped(self) -> Live {
         self.map(|spec| {
             serde_json::to_value(spec).expect("a kind is a plain struct with string keys")
@@ -379,10 +514,18 @@ impl Live {
     ///
     /// # Errors
     /// When the attributes are not those of the kind (a snapshot of another version).
-    pub fn typed<T: Resource>(&self) -> Result<Live<T>> {
+    pub fn typed<T: Inspected>(&self) -> Result<Live<T>> {
         let spec = T::deserialize(&self.spec)
-            .map_err(|why| Error::invalid(format!("{} {}", T::TRAITS.kind, self.id), why))?;
-        Ok(self.clone().map(|_| spec))
+            .map_err(|why| Error::invalid(format!("{} {}", T::KIND, self.id), why))?;
+        Ok(Live {
+            id: self.id.clone(),
+            arn: self.arn.clone(),
+            tags: self.tags.clone(),
+            status: self.status.clone(),
+            outputs: self.outputs.clone(),
+            unreadable: self.unreadable.clone(),
+            spec,
+        })
     }
 }
 
@@ -526,7 +669,8 @@ type Answer<'a, T = ()> = BoxFuture<'a, Result<T>>;
 pub struct Kind {
     /// What the engine must know of it.
     pub traits: &'static Traits,
-    pub(crate) collect: for<'a> fn(&'a Aws, &'a Scope) -> BoxFuture<'a, Collected>,
+    /// How it is read.
+    pub reader: Reader,
     pub(crate) create: for<'a> fn(&'a Aws, &'a Value, &'a New) -> Answer<'a, Live>,
     pub(crate) ready: for<'a> fn(&'a Aws, &'a Live) -> Answer<'a, Readiness>,
     pub(crate) update: for<'a> fn(&'a Aws, &'a Value, &'a Live, &'a Changes) -> Answer<'a>,
@@ -549,15 +693,7 @@ impl Kind {
     pub const fn of<T: Resource>() -> Self {
         Self {
             traits: &T::TRAITS,
-            collect: |aws, scope| {
-                Box::pin(async move {
-                    let found = T::collect(aws, scope).await;
-                    Collected {
-                        live: found.live.into_iter().map(Live::untyped).collect(),
-                        errors: found.errors,
-                    }
-                })
-            },
+            reader: Reader::of::<T>(),
             create: |aws, spec, new| {
                 Box::pin(async move {
                     let spec = typed::<T>(spec)?;

@@ -15,6 +15,7 @@
 //! show yet what it has created.
 
 pub mod aws;
+pub mod credential;
 pub mod deploy;
 pub mod diff;
 pub mod error;
@@ -22,13 +23,16 @@ pub mod execute;
 pub mod inventory;
 pub mod journal;
 pub mod kind;
+pub mod lease;
 pub mod mistake;
+pub mod permission;
 pub mod place;
 pub mod plan;
 pub mod policy;
 pub mod reference;
 pub mod stack;
 pub mod steps;
+pub mod timeline;
 pub mod vocabulary;
 
 pub use aws::{Aws, Target};
@@ -37,10 +41,12 @@ pub use error::{ApiError, Error, Result};
 pub use inventory::{Inventory, Scope};
 pub use journal::Journal;
 pub use kind::{
-    Changes, Collected, Deletion, Identity, Kind, Live, New, Poll, Readiness, Replacement,
-    Resource, Status, Tags, Traits,
+    Changes, Collected, Deletion, Identity, Inspected, Kind, Live, New, Poll, Reader, Readiness,
+    Replacement, Resource, Status, Tags, Traits,
 };
+pub use lease::{Lease, Leases};
 pub use mistake::Mistake;
+pub use permission::{Allow, Permissions, When};
 pub use place::Place;
 pub use plan::{Change, Plan};
 pub use policy::Policy;

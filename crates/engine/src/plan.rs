@@ -1,6 +1,6 @@
 //! The plan: what leads from the inventory to the desired graph. A pure function.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use petgraph::algo::toposort;
@@ -343,6 +343,7 @@ pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Optio
     }
 
     // Pass two: all fields.
+    let strangers = Strangers::of(&matched.order, inventory, &stack.name().to_string());
     for node in &matched.order {
         let desired = resolve(&node.spec, &matched.of, &unknown);
         let action = |live: Option<&Live>, change| Action {
@@ -352,7 +353,7 @@ pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Optio
             change,
         };
         let Some(live) = matched.of.get(&node.id).copied() else {
-            plan.problems.extend(conflict(node, &desired, inventory, &stack.name().to_string()));
+            plan.problems.extend(strangers.conflict(node, &desired));
             let tags = if node.kind.traits.identity == Identity::Tags {
                 node.tags.clone()
             } else {
@@ -363,7 +364,10 @@ pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Optio
         };
         let changes = differences(node, live, &desired);
         for (field, error) in &live.unreadable {
-            if options.imitation && error.is_not_implemented() {
+            // What is never compared need not be known, and what was not asked for is not missed.
+            let needed = !node.kind.traits.write_only.contains(&field.as_str());
+            let missed = !(options.imitation && error.is_not_implemented());
+            if !needed || !missed || error.is_not_asked() {
                 continue;
             }
             plan.problems.push(Problem::UnreadableField {
@@ -436,12 +440,28 @@ pub fn foresee(stack: &Stack, inventory: &Inventory, kinds: &[Kind], plan: &Plan
         live.retain(|live| !gone.contains(&(kind.as_str(), live.id.as_str())));
     }
     let Some(matched) = matched(stack, inventory, kinds) else { return foreseen };
-    let made = |id: &LogicalId| {
-        let change = plan.action(id).map(|action| &action.change);
-        matches!(change, Some(Change::Create { .. } | Change::Replace { .. }))
-    };
+    let made: BTreeSet<&LogicalId> = plan
+        .actions
+        .iter()
+        .filter(|action| matches!(action.change, Change::Create { .. } | Change::Replace { .. }))
+        .map(|action| &action.resource)
+        .collect();
+    let made = |id: &LogicalId| made.contains(id);
+    let mut places: HashMap<(String, String), usize> = HashMap::new();
+    for (kind, live) in &foreseen.resources {
+        let ids = live.iter().enumerate();
+        places.extend(ids.map(|(at, live)| ((kind.clone(), live.id.clone()), at)));
+    }
     let created =
         |placeholder: &Placeholder| Placeholder { need: Need::Created, ..placeholder.clone() };
+    // What others refer to by an output that AWS is yet to give is found by the placeholder.
+    let mut outputs: BTreeMap<LogicalId, BTreeMap<String, String>> = BTreeMap::new();
+    for placeholder in matched.order.iter().flat_map(|node| placeholders(&node.spec)) {
+        if !matches!(placeholder.output.as_str(), "id" | "arn") {
+            let text = created(&placeholder).to_string();
+            outputs.entry(placeholder.id).or_default().insert(placeholder.output, text);
+        }
+    }
     for node in &matched.order {
         let spec = substitute(&node.spec, &mut |placeholder| {
             let known = matched.of.get(&placeholder.id).filter(|_| !made(&placeholder.id));
@@ -450,7 +470,9 @@ pub fn foresee(stack: &Stack, inventory: &Inventory, kinds: &[Kind], plan: &Plan
         });
         let all = foreseen.resources.entry(node.kind.name().into()).or_default();
         let existing = matched.of.get(&node.id).filter(|_| !made(&node.id));
-        match existing.and_then(|live| all.iter_mut().find(|one| one.id == live.id)) {
+        let place = existing
+            .and_then(|live| places.get(&(node.kind.name().to_owned(), live.id.clone())).copied());
+        match place.and_then(|at| all.get_mut(at)) {
             Some(live) => {
                 live.spec = spec;
                 live.status = Status::Ready;
@@ -461,11 +483,11 @@ pub fn foresee(stack: &Stack, inventory: &Inventory, kinds: &[Kind], plan: &Plan
                     Placeholder { id: node.id.clone(), output: name.into(), need: Need::Created }
                         .to_string()
                 };
-                all.push(
-                    Live::new(output("id"), spec)
-                        .with_arn(output("arn"))
-                        .with_tags(node.tags.clone()),
-                );
+                let mut live = Live::new(output("id"), spec)
+                    .with_arn(output("arn"))
+                    .with_tags(node.tags.clone());
+                live.outputs = outputs.remove(&node.id).unwrap_or_default();
+                all.push(live);
             }
         }
     }
@@ -642,7 +664,8 @@ fn creation_graph(stack: &Stack) -> (DiGraph<(), ()>, Vec<&Node>) {
     for node in &nodes {
         for need in node.create_needs() {
             if let Some(first) = index.get(&need.id) {
-                graph.update_edge(*first, index[&node.id], ());
+                // Twice the same edge does no harm; looking for it would, where thousands refer to one.
+                graph.add_edge(*first, index[&node.id], ());
             }
         }
     }
@@ -672,6 +695,7 @@ fn match_live<'a>(
             by_id.entry(id.clone()).or_default().push(owned.live);
         }
     }
+    let siblings = Siblings::of(&order, inventory);
     let mut of: BTreeMap<LogicalId, &'a Live> = BTreeMap::new();
     for node in &order {
         let desired = resolve(&node.spec, &of, &BTreeSet::new());
@@ -683,12 +707,7 @@ fn match_live<'a>(
                 .filter(|live| live.status != Status::Deleting || node.kind.traits.revivable)
                 .min_by_key(|live| fitness(node, live, &desired))
                 .copied(),
-            Identity::Parent { key, .. } => {
-                inventory.of_kind(node.kind.name()).iter().find(|live| {
-                    live.status != Status::Deleting
-                        && key.iter().all(|field| live.spec.get(*field) == desired.get(*field))
-                })
-            }
+            Identity::Parent { key, .. } => siblings.find(node.kind.name(), key, &desired),
             Identity::Setting => inventory.of_kind(node.kind.name()).first(),
         };
         if let Some(live) = found {
@@ -704,6 +723,40 @@ fn match_live<'a>(
         !going && !taken.contains(&(owned.kind.name(), owned.live.id.as_str()))
     });
     Matched { of, others, order }
+}
+
+/// Live resources that are told from their siblings by some fields, by kind and those fields.
+struct Siblings<'a>(HashMap<(&'static str, String), &'a Live>);
+
+impl<'a> Siblings<'a> {
+    fn of(nodes: &[&Node], inventory: &'a Inventory) -> Self {
+        let kinds: BTreeMap<&'static str, &'static [&'static str]> = nodes
+            .iter()
+            .filter_map(|node| match node.kind.traits.identity {
+                Identity::Parent { key, .. } => Some((node.kind.name(), key)),
+                _ => None,
+            })
+            .collect();
+        let mut siblings = HashMap::new();
+        for (kind, key) in kinds {
+            for live in inventory.of_kind(kind) {
+                if live.status != Status::Deleting {
+                    siblings.entry((kind, Self::told_by(key, &live.spec))).or_insert(live);
+                }
+            }
+        }
+        Self(siblings)
+    }
+
+    fn told_by(key: &[&str], spec: &Value) -> String {
+        let values: Vec<&Value> =
+            key.iter().map(|field| spec.get(*field).unwrap_or(&Value::Null)).collect();
+        serde_json::to_string(&values).unwrap_or_default()
+    }
+
+    fn find(&self, kind: &'static str, key: &[&str], desired: &Value) -> Option<&'a Live> {
+        self.0.get(&(kind, Self::told_by(key, desired))).copied()
+    }
 }
 
 /// Which of several live resources with the same logical id is the one: it is there to stay, it needs
@@ -723,38 +776,63 @@ fn fitness<'a>(
     (deleting, failed, immutable, changes.len(), &live.id)
 }
 
-fn conflict(node: &Node, desired: &Value, inventory: &Inventory, owner: &str) -> Option<Problem> {
-    let field = node.kind.traits.name?;
-    let name = desired.get(field)?.as_str()?;
-    let stranger = inventory.of_kind(node.kind.name()).iter().find(|live| {
-        live.spec.get(field).and_then(Value::as_str) == Some(name)
-            && live.status != Status::Deleting
-            && live.tags.get(STACK_TAG).map(String::as_str) != Some(owner)
-    })?;
-    Some(Problem::Conflict {
-        resource: node.id.clone(),
-        kind: node.kind.name().into(),
-        name: name.into(),
-        live_id: stranger.id.clone(),
-    })
+/// Live resources with names that do not belong to the stack, by kind and name.
+struct Strangers<'a>(HashMap<(&'static str, &'a str), &'a Live>);
+
+impl<'a> Strangers<'a> {
+    fn of(nodes: &[&Node], inventory: &'a Inventory, owner: &str) -> Self {
+        let kinds: BTreeMap<&'static str, &'static str> = nodes
+            .iter()
+            .filter_map(|node| Some((node.kind.name(), node.kind.traits.name?)))
+            .collect();
+        let mut strangers = HashMap::new();
+        for (kind, field) in kinds {
+            for live in inventory.of_kind(kind) {
+                let ours = live.tags.get(STACK_TAG).map(String::as_str) == Some(owner);
+                if let Some(Value::String(name)) = live.spec.get(field)
+                    && !ours
+                    && live.status != Status::Deleting
+                {
+                    strangers.entry((kind, name.as_str())).or_insert(live);
+                }
+            }
+        }
+        Self(strangers)
+    }
+
+    fn conflict(&self, node: &Node, desired: &Value) -> Option<Problem> {
+        let name = desired.get(node.kind.traits.name?)?.as_str()?;
+        let stranger = self.0.get(&(node.kind.name(), name))?;
+        Some(Problem::Conflict {
+            resource: node.id.clone(),
+            kind: node.kind.name().into(),
+            name: name.into(),
+            live_id: stranger.id.clone(),
+        })
+    }
 }
 
 /// Finds live resources by the names that texts call them.
 pub(crate) struct Names<'a> {
     /// By id, ARN or alias. `None` where several are called the same: such a text names neither. (A
     /// deletion that comes too early for it is refused by AWS as "in use", and tried again.)
-    exact: BTreeMap<&'a str, Option<usize>>,
-    arns: Vec<(&'a str, usize)>,
+    exact: HashMap<&'a str, Option<usize>>,
+    arns: HashMap<&'a str, Vec<usize>>,
+    /// The length of the longest ARN.
+    longest: usize,
 }
 
 impl<'a> Names<'a> {
     pub(crate) fn new(live: impl Iterator<Item = (&'a Live, &'a Kind)>) -> Self {
-        let mut names = Self { exact: BTreeMap::new(), arns: Vec::new() };
+        let mut names = Self { exact: HashMap::new(), arns: HashMap::new(), longest: 0 };
         for (at, (live, kind)) in live.enumerate() {
             for name in live.names(kind) {
                 names.call(name, at);
             }
-            names.arns.extend(live.arn.as_deref().map(|arn| (arn, at)));
+            if let Some(arn) = live.arn.as_deref() {
+                names.arns.entry(arn).or_default().push(at);
+                names.longest = names.longest.max(arn.len());
+            }
         }
         names
     }
@@ -789,16 +867,30 @@ impl<'a> Names<'a> {
             Value::String(text) => {
                 if let Some(at) = self.exact.get(text.as_str()) {
                     found.extend(at);
-                } else if text.len() > 20 {
-                    found.extend(
-                        self.arns.iter().filter(|(arn, _)| text.contains(arn)).map(|(_, at)| *at),
-                    );
+                } else {
+                    found.extend(self.within(text));
                 }
             }
             Value::Array(items) => items.iter().for_each(|item| self.visit(item, found)),
             Value::Object(fields) => fields.values().for_each(|item| self.visit(item, found)),
             _ => {}
         }
+    }
+
+    /// The resources whose ARNs stand in a longer text: from each `arn:` on, what goes up to a character
+    /// that ends a name is looked up, so that a text costs as much as it is long, however many
+    /// resources there are.
+    fn within(&self, text: &str) -> impl Iterator<Item = usize> {
+        let ends_a_name = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        text.match_indices("arn:").flat_map(move |(start, _)| {
+            let rest = &text[start..];
+            let ends = rest.char_indices().filter(move |(_, c)| ends_a_name(*c)).map(|(at, _)| at);
+            ends.chain([rest.len()])
+                .take_while(|end| *end <= self.longest)
+                .filter_map(|end| self.arns.get(&rest[..end]))
+                .flatten()
+                .copied()
+        })
     }
 }
 

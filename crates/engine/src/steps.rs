@@ -1,10 +1,11 @@
 //! A plan as a graph of steps: what can start when. Order comes from data flow and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
+use serde_json::Value;
 
 use crate::inventory::Inventory;
 use crate::kind::{Changes, Kind, Live, REVIVE, Status};
@@ -112,7 +113,8 @@ struct Builder<'a> {
     plan: &'a Plan,
     stack: &'a Stack,
     kinds: BTreeMap<&'static str, Kind>,
-    inventory: &'a Inventory,
+    /// What the inventory shows, by kind and id.
+    shown: HashMap<(&'a str, &'a str), &'a Live>,
     live: BTreeMap<LogicalId, Live>,
     all: Vec<Step>,
     /// The steps that make a node what it should be, by node.
@@ -141,7 +143,13 @@ impl<'a> Builder<'a> {
             plan,
             stack,
             kinds: kinds.iter().map(|kind| (kind.name(), *kind)).collect(),
-            inventory,
+            shown: inventory
+                .resources
+                .iter()
+                .flat_map(|(kind, live)| {
+                    live.iter().map(|live| ((kind.as_str(), live.id.as_str()), live))
+                })
+                .collect(),
             live,
             all: Vec::new(),
             create: BTreeMap::new(),
@@ -163,8 +171,7 @@ impl<'a> Builder<'a> {
     }
 
     fn find_live(&self, kind: &str, id: Option<&String>) -> Option<Live> {
-        let id = id?;
-        self.inventory.of_kind(kind).iter().find(|live| &live.id == id).cloned()
+        self.shown.get(&(kind, id?.as_str())).map(|live| (*live).clone())
     }
 
     fn act(&mut self) {
@@ -309,17 +316,22 @@ impl<'a> Builder<'a> {
 
     /// A name has to be free before something else takes it.
     fn free_names(&mut self) {
+        let mut named: HashMap<(&str, &Value), Vec<StepId>> = HashMap::new();
+        for old in &self.going {
+            let name = old.kind.traits.name.and_then(|field| old.live.spec.get(field));
+            if let Some(name) = name {
+                named.entry((old.kind.name(), name)).or_default().push(old.delete);
+            }
+        }
         let mut edges = Vec::new();
         for (resource, &create) in &self.create {
             let kind = self.all[create].kind;
             let Some(field) = kind.traits.name else { continue };
             let name = self.stack.node(resource).and_then(|node| node.spec.get(field));
-            for old in &self.going {
-                if old.kind.name() == kind.name()
-                    && old.live.spec.get(field) == name
-                    && self.all[old.delete].resource != *resource
-                {
-                    edges.push((create, old.delete));
+            let holders = name.and_then(|name| named.get(&(kind.name(), name)));
+            for &delete in holders.into_iter().flatten() {
+                if self.all[delete].resource != *resource {
+                    edges.push((create, delete));
                 }
             }
         }

@@ -25,7 +25,7 @@ fn inventory(things: Vec<Live<Thing>>) -> Inventory {
             ..Live::new(thing.id.clone(), serde_json::Value::Null).with_tags(thing.tags.clone())
         })
         .collect();
-    inventory.insert(&Kind::of::<Thing>(), engine::Collected::of(live));
+    inventory.insert(Kind::of::<Thing>(), engine::Collected::of(live));
     inventory
 }
 
