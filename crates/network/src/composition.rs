@@ -12,7 +12,7 @@ use engine::{
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
-use crate::spec::{HttpsEgress, NetworkSpec, Zone};
+use crate::spec::{Admits, HttpsEgress, NetworkSpec, Zone};
 use crate::{
     ElasticIp, EndpointType, FlowLog, FlowLogDestination, InternetGateway, KINDS, NatGateway, Peer,
     RouteTable, RouteTarget, Rule, SecurityGroup, Subnet, Vpc, VpcEndpoint,
@@ -230,7 +230,11 @@ fn nat(
         stack.add_tagged(format!("network/elastic-ip-{number}"), ElasticIp {}, tags.clone());
     let gateway = stack.add_tagged(
         format!("network/{name}"),
-        NatGateway { subnet_id: subnet.clone(), allocation_id: Some(address.id()) },
+        NatGateway {
+            subnet_id: subnet.clone(),
+            allocation_id: Some(address.id()),
+            regional: false,
+        },
         tags,
     );
     // Without an internet gateway on the VPC, a NAT gateway fails.
@@ -379,7 +383,22 @@ impl Groups {
         }
         let from_service = |port, what: &str| BTreeSet::from([rule(port, &groups.service, what)]);
         let nothing = BTreeSet::new;
-        let mut add = |thing: &str, about: &str, ingress, egress| {
+        let admitted = |thing: &str| -> Vec<Rule> {
+            let admissions = spec.admit.iter().filter_map(|admission| {
+                let (group, port) = match admission.group {
+                    Admits::LoadBalancer => ("load-balancer", ports.https),
+                    Admits::Service => ("service", ports.container),
+                    Admits::Database => ("database", ports.postgres),
+                    Admits::Cache => ("cache", ports.redis),
+                    Admits::FileSystem => ("file-system", ports.nfs),
+                };
+                let from = Peer::Cidr(admission.cidr.to_string());
+                (group == thing).then(|| Rule::tcp(port, from, "Admitted by the configuration"))
+            });
+            admissions.collect()
+        };
+        let mut add = |thing: &str, about: &str, mut ingress: BTreeSet<Rule>, egress| {
+            ingress.extend(admitted(thing));
             let group = SecurityGroup {
                 group_name: stack.name().of(thing),
                 description: about.into(),

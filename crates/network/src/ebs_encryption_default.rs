@@ -3,8 +3,8 @@
 
 use engine::vocabulary::Arn;
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Identity, Live, New, Ref, Resource, Result, Scope,
-    Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Identity, Live, New, Permissions, Ref,
+    Resource, Result, Scope, Traits, client,
 };
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,16 @@ impl Resource for EbsEncryptionDefault {
     const TRAITS: Traits = Traits {
         identity: Identity::Setting,
         optional: true,
+        permissions: Permissions {
+            read: &[Allow::to(&["ec2:GetEbsEncryptionByDefault", "ec2:GetEbsDefaultKmsKeyId"])],
+            make: &[Allow::to(&[
+                "ec2:EnableEbsEncryptionByDefault",
+                "ec2:DisableEbsEncryptionByDefault",
+                "ec2:ModifyEbsDefaultKmsKeyId",
+                "ec2:ResetEbsDefaultKmsKeyId",
+            ])],
+            remove: &[],
+        },
         ..Traits::of("ec2.ebs_encryption_default")
     };
     type Id = engine::vocabulary::Name;

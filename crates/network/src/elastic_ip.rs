@@ -3,8 +3,8 @@
 use aws_sdk_ec2::types::{DomainType, ResourceType};
 use engine::vocabulary::{AllocationId, Arn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Poll, Resource, Result, Scope, Tags,
-    Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Resource,
+    Result, Scope, Tags, Traits, When, client,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,18 @@ impl Resource for ElasticIp {
             ("AuthFailure", "do not have permission to access the specified resource"),
             ("InvalidIPAddress.InUse", ""),
         ],
+        permissions: Permissions {
+            read: &[Allow::to(&["ec2:DescribeAddresses"])],
+            make: &[
+                Allow::to(&["ec2:AllocateAddress"]).on(&["ec2:{here}:elastic-ip/*"]).for_stack(),
+                Allow::to(&["ec2:CreateTags"])
+                    .on(&["ec2:{here}:*/*"])
+                    .for_stack()
+                    .under(&[When::equals("ec2:CreateAction", &["AllocateAddress"])]),
+                Allow::to(&["ec2:CreateTags", "ec2:DeleteTags"]).on(&["ec2:{here}:*/*"]).of_stack(),
+            ],
+            remove: &[Allow::to(&["ec2:ReleaseAddress"]).on(&["ec2:{here}:*/*"]).of_stack()],
+        },
         ..Traits::of("ec2.elastic_ip")
     };
     type Id = AllocationId;

@@ -6,8 +6,8 @@ use aws_sdk_ec2::types::{
 };
 use engine::vocabulary::{Arn, BucketArn, FlowLogId, LogGroupArn, RoleArn, VpcId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Ref, Resource, Result, Scope, Status,
-    Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Ref, Resource, Result,
+    Scope, Status, Tags, Traits, When, client,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -72,6 +72,26 @@ impl Resource for FlowLog {
             ("InvalidParameter", "Unable to assume given IAM role"),
             ("InvalidParameter", "IAM role"),
         ],
+        attached_by: &[("resource_id", "ec2.vpc")],
+        permissions: Permissions {
+            read: &[Allow::to(&["ec2:DescribeFlowLogs"])],
+            make: &[
+                Allow::to(&["ec2:CreateFlowLogs"]).on(&["ec2:{here}:vpc-flow-log/*"]).for_stack(),
+                Allow::to(&["ec2:CreateTags"])
+                    .on(&["ec2:{here}:*/*"])
+                    .for_stack()
+                    .under(&[When::equals("ec2:CreateAction", &["CreateFlowLogs"])]),
+                Allow::to(&["ec2:CreateFlowLogs"]).on(&["ec2:{here}:vpc/*"]).of_stack(),
+                Allow::to(&["iam:PassRole"])
+                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
+                    .under(&[When::equals(
+                        "iam:PassedToService",
+                        &["vpc-flow-logs.amazonaws.com"],
+                    )]),
+                Allow::to(&["ec2:CreateTags", "ec2:DeleteTags"]).on(&["ec2:{here}:*/*"]).of_stack(),
+            ],
+            remove: &[Allow::to(&["ec2:DeleteFlowLogs"]).on(&["ec2:{here}:*/*"]).of_stack()],
+        },
         ..Traits::of("ec2.flow_log")
     };
     type Id = FlowLogId;
@@ -93,10 +113,16 @@ impl Resource for FlowLog {
             .client_token(&new.token)
             .tag_specifications(specification(ResourceType::VpcFlowLog, &new.tags));
         let call = match &self.destination {
-            FlowLogDestination::LogGroup { log_group_arn, role_arn } => call
-                .log_destination_type(LogDestinationType::CloudWatchLogs)
-                .log_destination(log_group_arn.as_str())
-                .deliver_logs_permission_arn(role_arn.as_str()),
+            FlowLogDestination::LogGroup { log_group_arn, role_arn } => {
+                let call = call
+                    .log_destination_type(LogDestinationType::CloudWatchLogs)
+                    .deliver_logs_permission_arn(role_arn.as_str());
+                // By its name where that will do: imitations of AWS find the group by nothing else.
+                match own_group(aws, log_group_arn.as_str()) {
+                    Some(name) => call.log_group_name(name),
+                    None => call.log_destination(log_group_arn.as_str()),
+                }
+            }
             FlowLogDestination::Bucket { bucket_arn } => call
                 .log_destination_type(LogDestinationType::S3)
                 .log_destination(bucket_arn.as_str()),
@@ -137,6 +163,11 @@ impl Resource for FlowLog {
 fn live(aws: &Aws, id: String, spec: FlowLog) -> Live<FlowLog> {
     let arn = aws.arn("ec2", &format!("vpc-flow-log/{id}"));
     Live::new(id, spec).with_arn(arn)
+}
+
+/// The name of a log group, if it is in this account and region.
+fn own_group<'a>(aws: &Aws, arn: &'a str) -> Option<&'a str> {
+    arn.trim_end_matches(":*").strip_prefix(aws.arn("logs", "log-group:").as_str())
 }
 
 async fn list(aws: &Aws) -> Result<Vec<Live<FlowLog>>> {
@@ -191,6 +222,14 @@ mod tests {
     async fn aws() -> Aws {
         let embedded = local::ControlPlane::in_memory().http_client();
         Aws::connect(engine::Target::Embedded(embedded), Some("us-east-1")).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_group_of_this_account_is_called_by_its_name() {
+        let aws = aws().await;
+        let own = aws.arn("logs", "log-group:/vpc/records:*");
+        assert_eq!(own_group(&aws, &own), Some("/vpc/records"));
+        assert_eq!(own_group(&aws, "arn:aws:logs:us-east-1:111122223333:log-group:x"), None);
     }
 
     #[tokio::test]

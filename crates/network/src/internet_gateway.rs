@@ -3,8 +3,8 @@
 use aws_sdk_ec2::types::ResourceType;
 use engine::vocabulary::{Arn, InternetGatewayId, VpcId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Ref, Resource, Result, Scope, Tags,
-    Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Ref, Resource, Result,
+    Scope, Tags, Traits, When, client,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,24 @@ impl Resource for InternetGateway {
             // It cannot be detached while NAT gateways that are being deleted still have addresses.
             ("DependencyViolation", "mapped public address"),
         ],
+        attached_by: &[("vpc_id", "ec2.vpc")],
+        permissions: Permissions {
+            read: &[Allow::to(&["ec2:DescribeInternetGateways"])],
+            make: &[
+                Allow::to(&["ec2:CreateInternetGateway"])
+                    .on(&["ec2:{here}:internet-gateway/*"])
+                    .for_stack(),
+                Allow::to(&["ec2:CreateTags"])
+                    .on(&["ec2:{here}:*/*"])
+                    .for_stack()
+                    .under(&[When::equals("ec2:CreateAction", &["CreateInternetGateway"])]),
+                Allow::to(&["ec2:AttachInternetGateway"]).on(&["ec2:{here}:*/*"]).of_stack(),
+                Allow::to(&["ec2:CreateTags", "ec2:DeleteTags"]).on(&["ec2:{here}:*/*"]).of_stack(),
+            ],
+            remove: &[Allow::to(&["ec2:DetachInternetGateway", "ec2:DeleteInternetGateway"])
+                .on(&["ec2:{here}:*/*"])
+                .of_stack()],
+        },
         ..Traits::of("ec2.internet_gateway")
     };
     type Id = InternetGatewayId;

@@ -53,12 +53,12 @@ pub use internet_gateway::InternetGateway;
 pub use nat_gateway::NatGateway;
 pub use route_table::{RouteTable, RouteTarget};
 pub use security_group::{Peer, Rule, SecurityGroup};
-pub use spec::{Endpoints, FlowLogsTo, HttpsEgress, NetworkSpec, Ports, Zone};
+pub use spec::{Admission, Admits, Endpoints, FlowLogsTo, HttpsEgress, NetworkSpec, Ports, Zone};
 pub use subnet::Subnet;
 pub use validate::validate;
 pub use vpc::Vpc;
 pub use vpc_endpoint::{EndpointType, VpcEndpoint};
-pub use zones::availability_zones;
+pub use zones::{LOOKING_FOR_ZONES, availability_zones};
 
 /// The kinds of this layer.
 pub const KINDS: &[Kind] = &[

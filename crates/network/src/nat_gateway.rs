@@ -1,35 +1,56 @@
 //! `ec2.nat_gateway`: the way to the internet for what cannot be reached from there.
 
-use aws_sdk_ec2::types::{ConnectivityType, NatGateway as Described, ResourceType};
+use aws_sdk_ec2::types::{
+    AvailabilityMode, ConnectivityType, NatGateway as Described, ResourceType,
+};
 use engine::vocabulary::{AllocationId, Arn, NatGatewayId, Public, SubnetId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Poll, Readiness, Ref, Resource, Result,
-    Scope, Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Readiness, Ref,
+    Resource, Result, Scope, Status, Tags, Traits, When, client,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::tags::{from_ec2, retag, specification};
 
-/// A public NAT gateway. Output `public_ip`: the address that the internet sees.
+/// A NAT gateway. Output `public_ip`: the address that the internet sees.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NatGateway {
-    /// The subnet that it stands in: one with a route to an internet gateway.
+    /// The subnet that it stands in: one with a route to an internet gateway. Empty for a regional one.
     pub subnet_id: Ref<SubnetId<Public>>,
     /// Its elastic IP address; `None` for a private gateway, which leads to other networks only.
     pub allocation_id: Option<Ref<AllocationId>>,
+    /// Whether it stands in every zone of the VPC. Such are read and not made.
+    #[serde(default)]
+    pub regional: bool,
 }
 
 impl Resource for NatGateway {
     const TRAITS: Traits = Traits {
-        immutable: &["subnet_id", "allocation_id"],
-        ready: Poll::MINUTES,
-        gone: Poll::MINUTES,
+        immutable: &["subnet_id", "allocation_id", "regional"],
+        ready: Poll::MINUTES.expecting(120),
+        gone: Poll::MINUTES.expecting(60),
         not_yet: &[
             ("InvalidSubnetID.NotFound", ""),
             ("InvalidAllocationID.NotFound", ""),
             ("InvalidElasticIpID.NotFound", ""),
             ("NatGatewayNotFound", ""),
         ],
+        attached_by: &[("subnet_id", "ec2.subnet")],
+        permissions: Permissions {
+            read: &[Allow::to(&["ec2:DescribeNatGateways"])],
+            make: &[
+                Allow::to(&["ec2:CreateNatGateway"]).on(&["ec2:{here}:natgateway/*"]).for_stack(),
+                Allow::to(&["ec2:CreateTags"])
+                    .on(&["ec2:{here}:*/*"])
+                    .for_stack()
+                    .under(&[When::equals("ec2:CreateAction", &["CreateNatGateway"])]),
+                Allow::to(&["ec2:CreateNatGateway"])
+                    .on(&["ec2:{here}:elastic-ip/*", "ec2:{here}:subnet/*", "ec2:{here}:vpc/*"])
+                    .of_stack(),
+                Allow::to(&["ec2:CreateTags", "ec2:DeleteTags"]).on(&["ec2:{here}:*/*"]).of_stack(),
+            ],
+            remove: &[Allow::to(&["ec2:DeleteNatGateway"]).on(&["ec2:{here}:*/*"]).of_stack()],
+        },
         ..Traits::of("ec2.nat_gateway")
     };
     type Id = NatGatewayId;
@@ -127,6 +148,7 @@ fn read(aws: &Aws, gateway: Described) -> Result<Live<NatGateway>> {
     let spec = NatGateway {
         subnet_id: gateway.subnet_id.unwrap_or_default().into(),
         allocation_id: allocation_id.map(Ref::from),
+        regional: gateway.availability_mode == Some(AvailabilityMode::Regional),
     };
     let arn = aws.arn("ec2", &format!("natgateway/{id}"));
     Ok(Live::new(id, spec)

@@ -7,8 +7,8 @@ use aws_sdk_ec2::types::{
 };
 use engine::vocabulary::{Arn, Id, InternetGatewayId, NatGatewayId, RouteTableId, VpcId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Ref, Resource, Result, Scope, Tags,
-    Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Ref, Resource, Result,
+    Scope, Tags, Traits, When, client,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -54,6 +54,36 @@ impl Resource for RouteTable {
             ("InvalidInternetGatewayID.NotFound", ""),
             ("InvalidNatGatewayID.NotFound", ""),
         ],
+        attached_by: &[("vpc_id", "ec2.vpc")],
+        permissions: Permissions {
+            read: &[Allow::to(&["ec2:DescribeRouteTables"])],
+            make: &[
+                Allow::to(&["ec2:CreateRouteTable"]).on(&["ec2:{here}:route-table/*"]).for_stack(),
+                Allow::to(&["ec2:CreateTags"])
+                    .on(&["ec2:{here}:*/*"])
+                    .for_stack()
+                    .under(&[When::equals("ec2:CreateAction", &["CreateRouteTable"])]),
+                Allow::to(&["ec2:CreateRouteTable"]).on(&["ec2:{here}:vpc/*"]).of_stack(),
+                Allow::to(&[
+                    "ec2:CreateRoute",
+                    "ec2:ReplaceRoute",
+                    "ec2:DeleteRoute",
+                    "ec2:AssociateRouteTable",
+                    "ec2:ReplaceRouteTableAssociation",
+                    "ec2:DisassociateRouteTable",
+                ])
+                .on(&["ec2:{here}:*/*"])
+                .of_stack(),
+                Allow::to(&["ec2:CreateTags", "ec2:DeleteTags"]).on(&["ec2:{here}:*/*"]).of_stack(),
+            ],
+            remove: &[Allow::to(&[
+                "ec2:DisassociateRouteTable",
+                "ec2:DeleteRoute",
+                "ec2:DeleteRouteTable",
+            ])
+            .on(&["ec2:{here}:*/*"])
+            .of_stack()],
+        },
         ..Traits::of("ec2.route_table")
     };
     type Id = RouteTableId;

@@ -8,8 +8,8 @@ use aws_sdk_ec2::types::{
 };
 use engine::vocabulary::{Arn, Id, SecurityGroupId, VpcId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Poll, Ref, Replacement, Resource, Result,
-    Scope, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Ref,
+    Replacement, Resource, Result, Scope, Tags, Traits, When, client,
 };
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,8 @@ pub struct Rule {
 pub enum Peer {
     /// An address range, IPv4 or IPv6, in CIDR notation.
     Cidr(String),
-    /// The members of a group.
+    /// The members of a group. One of another account, behind a peering connection or a transit gateway,
+    /// has that account before its id: `111122223333/sg-…`.
     SecurityGroup(Ref<SecurityGroupId>),
     /// The addresses of a prefix list, by its id `pl-…`.
     PrefixList(Ref<Id>),
@@ -99,6 +100,38 @@ impl Resource for SecurityGroup {
             ("InvalidGroup.NotFound", ""),
             ("InvalidGroupId.NotFound", ""),
         ],
+        attached_by: &[("vpc_id", "ec2.vpc")],
+        permissions: Permissions {
+            read: &[Allow::to(&["ec2:DescribeSecurityGroups"])],
+            make: &[
+                Allow::to(&["ec2:CreateSecurityGroup"])
+                    .on(&["ec2:{here}:security-group/*"])
+                    .for_stack(),
+                Allow::to(&["ec2:CreateTags"])
+                    .on(&["ec2:{here}:*/*"])
+                    .for_stack()
+                    .under(&[When::equals("ec2:CreateAction", &["CreateSecurityGroup"])]),
+                Allow::to(&["ec2:CreateSecurityGroup"]).on(&["ec2:{here}:vpc/*"]).of_stack(),
+                Allow::to(&[
+                    "ec2:AuthorizeSecurityGroupIngress",
+                    "ec2:AuthorizeSecurityGroupEgress",
+                    "ec2:RevokeSecurityGroupIngress",
+                    "ec2:RevokeSecurityGroupEgress",
+                    "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+                    "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
+                ])
+                .on(&["ec2:{here}:*/*"])
+                .of_stack(),
+                Allow::to(&["ec2:CreateTags", "ec2:DeleteTags"]).on(&["ec2:{here}:*/*"]).of_stack(),
+            ],
+            remove: &[Allow::to(&[
+                "ec2:RevokeSecurityGroupIngress",
+                "ec2:RevokeSecurityGroupEgress",
+                "ec2:DeleteSecurityGroup",
+            ])
+            .on(&["ec2:{here}:*/*"])
+            .of_stack()],
+        },
         ..Traits::of("ec2.security_group")
     };
     type Id = SecurityGroupId;
@@ -173,28 +206,34 @@ fn live(aws: &Aws, id: String, spec: SecurityGroup) -> Live<SecurityGroup> {
     Live::new(id, spec).with_arn(arn)
 }
 
-async fn list(aws: &Aws) -> Result<Vec<Live<SecurityGroup>>> {
+/// Every security group, as the listing gives it.
+pub(crate) async fn all(aws: &Aws) -> Result<Vec<Described>> {
     let action = "ec2:DescribeSecurityGroups";
     let call = client!(aws, aws_sdk_ec2).describe_security_groups().into_paginator().items();
-    let groups = aws.call(action, call.send().try_collect()).await?;
-    groups.into_iter().map(|group| read(aws, group)).collect()
+    aws.once(action, aws.call(action, call.send().try_collect())).await
+}
+
+async fn list(aws: &Aws) -> Result<Vec<Live<SecurityGroup>>> {
+    all(aws).await?.into_iter().map(|group| read(aws, group)).collect()
 }
 
 fn read(aws: &Aws, group: Described) -> Result<Live<SecurityGroup>> {
     let missing = |part| Error::incomplete("ec2:DescribeSecurityGroups", part);
     let id = group.group_id.clone().ok_or_else(|| missing("a group's id"))?;
+    let own = aws.account_id();
     let spec = SecurityGroup {
         group_name: group.group_name.clone().ok_or_else(|| missing("a group's name"))?,
         description: group.description.clone().unwrap_or_default(),
         vpc_id: group.vpc_id.clone().unwrap_or_default().into(),
-        ingress: group.ip_permissions().iter().flat_map(rules).collect(),
-        egress: group.ip_permissions_egress().iter().flat_map(rules).collect(),
+        ingress: group.ip_permissions().iter().flat_map(|one| rules(one, own)).collect(),
+        egress: group.ip_permissions_egress().iter().flat_map(|one| rules(one, own)).collect(),
     };
     Ok(live(aws, id, spec).with_tags(from_ec2(group.tags)))
 }
 
-/// The rules of one permission: AWS shows those of the same protocol and ports together.
-fn rules(permission: &IpPermission) -> Vec<Rule> {
+/// The rules of one permission of a group of the account `own`: AWS shows those of the same protocol and
+/// ports together.
+fn rules(permission: &IpPermission, own: &str) -> Vec<Rule> {
     let protocol = permission.ip_protocol().unwrap_or("-1").to_owned();
     let all = protocol == "-1";
     // For `all` some servers say -1, some say nothing; for ICMP, -1 means all types.
@@ -216,7 +255,12 @@ fn rules(permission: &IpPermission) -> Vec<Rule> {
         Some(rule(Peer::PrefixList(list.prefix_list_id()?.into()), list.description()))
     });
     let groups = permission.user_id_group_pairs().iter().filter_map(|pair| {
-        Some(rule(Peer::SecurityGroup(pair.group_id()?.into()), pair.description()))
+        let id = pair.group_id()?;
+        let peer = match pair.user_id() {
+            Some(other) if !other.is_empty() && other != own => format!("{other}/{id}").into(),
+            _ => id.into(),
+        };
+        Some(rule(Peer::SecurityGroup(peer), pair.description()))
     });
     four.chain(six).chain(lists).chain(groups).collect()
 }
@@ -237,8 +281,12 @@ fn permission(rule: &Rule) -> IpPermission {
             permission.ip_ranges(range.build())
         }
         Peer::SecurityGroup(group) => {
-            let pair = UserIdGroupPair::builder().group_id(group.as_str()).set_description(text);
-            permission.user_id_group_pairs(pair.build())
+            let (account, id) = match group.as_str().split_once('/') {
+                Some((account, id)) if !group.is_pending() => (Some(account.to_owned()), id),
+                _ => (None, group.as_str()),
+            };
+            let pair = UserIdGroupPair::builder().set_user_id(account).group_id(id);
+            permission.user_id_group_pairs(pair.set_description(text).build())
         }
         Peer::PrefixList(id) => {
             let list = PrefixListId::builder().prefix_list_id(id.as_str()).set_description(text);
@@ -369,6 +417,8 @@ async fn describe(
 mod tests {
     use super::*;
 
+    const OWN: &str = "123456789012";
+
     #[test]
     fn a_permission_with_many_peers_is_as_many_rules() {
         let shown = IpPermission::builder()
@@ -380,7 +430,7 @@ mod tests {
                 UserIdGroupPair::builder().group_id("sg-1").description("x").build(),
             )
             .build();
-        let rules = rules(&shown);
+        let rules = rules(&shown, OWN);
         assert_eq!(rules.len(), 2);
         assert_eq!(rules[1], Rule::tcp(443, Peer::SecurityGroup("sg-1".into()), "x"));
     }
@@ -391,11 +441,12 @@ mod tests {
             Peer::Cidr("10.0.0.0/16".into()),
             Peer::Cidr("2001:db8::/32".into()),
             Peer::SecurityGroup("sg-1".into()),
+            Peer::SecurityGroup("111122223333/sg-1".into()),
             Peer::PrefixList("pl-1".into()),
         ];
         for peer in peers {
             let rule = Rule::tcp(5432, peer, "database");
-            assert_eq!(rules(&permission(&rule)), [rule]);
+            assert_eq!(rules(&permission(&rule), OWN), [rule]);
         }
     }
 
@@ -403,7 +454,7 @@ mod tests {
     fn all_ports_are_all_ports_however_a_server_says_it() {
         let everywhere = IpRange::builder().cidr_ip("0.0.0.0/0").build();
         let shown = IpPermission::builder().ip_protocol("-1").ip_ranges(everywhere);
-        assert_eq!(rules(&shown.clone().build()), [Rule::everything_out()]);
-        assert_eq!(rules(&shown.from_port(-1).to_port(-1).build()), [Rule::everything_out()]);
+        assert_eq!(rules(&shown.clone().build(), OWN), [Rule::everything_out()]);
+        assert_eq!(rules(&shown.from_port(-1).to_port(-1).build(), OWN), [Rule::everything_out()]);
     }
 }

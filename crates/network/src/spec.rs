@@ -3,6 +3,7 @@
 use engine::vocabulary::{LogGroupArn, RoleArn};
 use engine::{Ref, Tags};
 use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
 
 /// The network: what it looks like.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,8 @@ pub struct NetworkSpec {
     pub endpoints: Endpoints,
     /// Where things listen.
     pub ports: Ports,
+    /// Addresses that are admitted beside the stack's own groups.
+    pub admit: Vec<Admission>,
     /// The tags of what data passes through or rests in: the VPC and the isolated subnets.
     pub data_tags: Tags,
 }
@@ -66,6 +69,7 @@ impl NetworkSpec {
             flow_log_interval: 60,
             endpoints: Endpoints::default(),
             ports: Ports::default(),
+            admit: Vec::new(),
             data_tags: Tags::from([("DataClassification".into(), "education-records".into())]),
         }
     }
@@ -94,6 +98,32 @@ pub enum HttpsEgress {
     Internet,
 }
 
+/// Addresses that a group admits, on its own port: a campus network behind a VPN.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admission {
+    /// The group.
+    pub group: Admits,
+    /// The addresses.
+    pub cidr: Ipv4Net,
+}
+
+/// A group that may admit more than the stack's own groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Admits {
+    /// The load balancer's, for HTTPS.
+    LoadBalancer,
+    /// The tasks'.
+    Service,
+    /// The database's.
+    Database,
+    /// The cache's.
+    Cache,
+    /// The file system's.
+    FileSystem,
+}
+
 /// Where the flow log goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowLogsTo {
@@ -120,9 +150,11 @@ pub struct Endpoints {
     pub ecr_dkr: bool,
     /// Kinesis.
     pub kinesis_streams: bool,
+    /// Sessions of people inside tasks (ECS execute-command).
+    pub ssmmessages: bool,
 }
 
-/// All of them.
+/// All but that for sessions, which not every stack lets people have.
 impl Default for Endpoints {
     fn default() -> Self {
         Self {
@@ -133,6 +165,7 @@ impl Default for Endpoints {
             ecr_api: true,
             ecr_dkr: true,
             kinesis_streams: true,
+            ssmmessages: false,
         }
     }
 }
@@ -147,10 +180,11 @@ impl Endpoints {
         ecr_api: false,
         ecr_dkr: false,
         kinesis_streams: false,
+        ssmmessages: false,
     };
 
     /// Whether each service has an interface endpoint, by the end of its name.
-    pub fn interfaces(&self) -> [(&'static str, bool); 6] {
+    pub fn interfaces(&self) -> [(&'static str, bool); 7] {
         [
             ("kms", self.kms),
             ("secretsmanager", self.secretsmanager),
@@ -158,6 +192,7 @@ impl Endpoints {
             ("ecr.api", self.ecr_api),
             ("ecr.dkr", self.ecr_dkr),
             ("kinesis-streams", self.kinesis_streams),
+            ("ssmmessages", self.ssmmessages),
         ]
     }
 }

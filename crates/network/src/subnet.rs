@@ -3,8 +3,8 @@
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType};
 use engine::vocabulary::{Arn, Id, VpcId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Poll, Ref, Resource, Result, Scope,
-    Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Ref, Resource,
+    Result, Scope, Status, Tags, Traits, When, client,
 };
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,21 @@ impl Resource for Subnet {
         // Interfaces of services that are being deleted take minutes to go.
         gone: Poll::MINUTES,
         not_yet: &[("InvalidVpcID.NotFound", ""), ("InvalidSubnetID.NotFound", "")],
+        attached_by: &[("vpc_id", "ec2.vpc")],
+        permissions: Permissions {
+            read: &[Allow::to(&["ec2:DescribeSubnets"])],
+            make: &[
+                Allow::to(&["ec2:CreateSubnet"]).on(&["ec2:{here}:subnet/*"]).for_stack(),
+                Allow::to(&["ec2:CreateTags"])
+                    .on(&["ec2:{here}:*/*"])
+                    .for_stack()
+                    .under(&[When::equals("ec2:CreateAction", &["CreateSubnet"])]),
+                Allow::to(&["ec2:CreateSubnet"]).on(&["ec2:{here}:vpc/*"]).of_stack(),
+                Allow::to(&["ec2:ModifySubnetAttribute"]).on(&["ec2:{here}:*/*"]).of_stack(),
+                Allow::to(&["ec2:CreateTags", "ec2:DeleteTags"]).on(&["ec2:{here}:*/*"]).of_stack(),
+            ],
+            remove: &[Allow::to(&["ec2:DeleteSubnet"]).on(&["ec2:{here}:*/*"]).of_stack()],
+        },
         ..Traits::of("ec2.subnet")
     };
     type Id = Id;

@@ -7,12 +7,13 @@ use aws_sdk_ec2::types::{
 };
 use engine::vocabulary::{Arn, VpcId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Poll, Resource, Result, Scope, Status,
-    Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Resource,
+    Result, Scope, Status, Tags, Traits, When, client,
 };
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+use crate::security_group;
 use crate::tags::{from_ec2, retag, specification};
 
 /// A VPC.
@@ -36,6 +37,26 @@ impl Resource for Vpc {
         // What other services still have in it takes minutes to go.
         gone: Poll::MINUTES,
         not_yet: &[("InvalidVpcID.NotFound", ""), ("InvalidGroup.NotFound", "")],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "ec2:DescribeVpcs",
+                "ec2:DescribeVpcAttribute",
+                "ec2:DescribeSecurityGroups",
+            ])],
+            make: &[
+                Allow::to(&["ec2:CreateVpc"]).on(&["ec2:{here}:vpc/*"]).for_stack(),
+                Allow::to(&["ec2:CreateTags"])
+                    .on(&["ec2:{here}:*/*"])
+                    .for_stack()
+                    .under(&[When::equals("ec2:CreateAction", &["CreateVpc"])]),
+                Allow::to(&["ec2:ModifyVpcAttribute"]).on(&["ec2:{here}:*/*"]).of_stack(),
+                Allow::to(&["ec2:CreateTags", "ec2:DeleteTags"]).on(&["ec2:{here}:*/*"]).of_stack(),
+                // The default security group comes with the VPC and carries no tag that could tell whose it is.
+                Allow::to(&["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"])
+                    .on(&["ec2:{here}:security-group/*"]),
+            ],
+            remove: &[Allow::to(&["ec2:DeleteVpc"]).on(&["ec2:{here}:*/*"]).of_stack()],
+        },
         ..Traits::of("ec2.vpc")
     };
     type Id = VpcId;
@@ -105,7 +126,8 @@ async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Live<Vpc>>> {
     let action = "ec2:DescribeVpcs";
     let call = client!(aws, aws_sdk_ec2).describe_vpcs().into_paginator().items();
     let vpcs = aws.call(action, call.send().try_collect()).await?;
-    let default_groups = default_groups(aws).await;
+    // All groups are listed anyway.
+    let default_groups = security_group::all(aws).await.map(default_groups);
     let mut found = Vec::new();
     for vpc in vpcs {
         let id = vpc.vpc_id.ok_or_else(|| Error::incomplete(action, "a VPC's id"))?;
@@ -165,16 +187,10 @@ async fn set_dns_support(aws: &Aws, vpc: &str, on: bool) -> Result<()> {
 }
 
 /// The default security group of every VPC, by VPC.
-async fn default_groups(aws: &Aws) -> Result<BTreeMap<String, SecurityGroup>> {
-    let called_default = Filter::builder().name("group-name").values("default").build();
-    let call = client!(aws, aws_sdk_ec2)
-        .describe_security_groups()
-        .filters(called_default)
-        .into_paginator()
-        .items();
-    let groups = aws.call("ec2:DescribeSecurityGroups", call.send().try_collect()).await?;
+fn default_groups(groups: Vec<SecurityGroup>) -> BTreeMap<String, SecurityGroup> {
+    let called_default = groups.into_iter().filter(|group| group.group_name() == Some("default"));
     let by_vpc = |group: SecurityGroup| Some((group.vpc_id.clone()?, group));
-    Ok(groups.into_iter().filter_map(by_vpc).collect())
+    called_default.filter_map(by_vpc).collect()
 }
 
 fn is_closed(group: &SecurityGroup) -> bool {
@@ -184,7 +200,11 @@ fn is_closed(group: &SecurityGroup) -> bool {
 /// Revokes every rule of the default group; AWS does not let the group itself be deleted.
 async fn close_default_group(aws: &Aws, vpc: &str) -> Result<()> {
     let ec2 = client!(aws, aws_sdk_ec2);
-    let groups = default_groups(aws).await?;
+    let called_default = Filter::builder().name("group-name").values("default").build();
+    let of_vpc = Filter::builder().name("vpc-id").values(vpc).build();
+    let call = ec2.describe_security_groups().filters(called_default).filters(of_vpc);
+    let found = aws.call("ec2:DescribeSecurityGroups", call.send()).await?;
+    let groups = default_groups(found.security_groups.unwrap_or_default());
     let missing = || Error::incomplete("ec2:DescribeSecurityGroups", "the default security group");
     let group = groups.get(vpc).ok_or_else(missing)?;
     let id = group.group_id().ok_or_else(missing)?;

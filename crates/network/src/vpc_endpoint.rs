@@ -7,8 +7,8 @@ use aws_sdk_ec2::types::{
 };
 use engine::vocabulary::{Arn, Id, RouteTableId, SecurityGroupId, VpcEndpointId, VpcId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Policy, Poll, Readiness, Ref, Resource,
-    Result, Scope, Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Policy, Poll,
+    Readiness, Ref, Resource, Result, Scope, Status, Tags, Traits, When, client,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,8 +52,8 @@ pub enum EndpointType {
 impl Resource for VpcEndpoint {
     const TRAITS: Traits = Traits {
         immutable: &["vpc_id", "service_name", "endpoint_type"],
-        ready: Poll::MINUTES,
-        gone: Poll::MINUTES,
+        ready: Poll::MINUTES.expecting(60),
+        gone: Poll::MINUTES.expecting(60),
         not_yet: &[
             ("InvalidVpcId.NotFound", ""),
             ("InvalidVpcID.NotFound", ""),
@@ -69,6 +69,33 @@ impl Resource for VpcEndpoint {
             ("InvalidParameter", "conflicting DNS domain"),
             ("RouteAlreadyExists", ""),
         ],
+        attached_by: &[("vpc_id", "ec2.vpc")],
+        permissions: Permissions {
+            read: &[Allow::to(&["ec2:DescribeVpcEndpoints", "ec2:DescribeManagedPrefixLists"])],
+            make: &[
+                Allow::to(&["ec2:CreateVpcEndpoint"])
+                    .on(&["ec2:{here}:vpc-endpoint/*"])
+                    .for_stack(),
+                Allow::to(&["ec2:CreateTags"])
+                    .on(&["ec2:{here}:*/*"])
+                    .for_stack()
+                    .under(&[When::equals("ec2:CreateAction", &["CreateVpcEndpoint"])]),
+                Allow::to(&["ec2:CreateVpcEndpoint"])
+                    .on(&[
+                        "ec2:{here}:vpc/*",
+                        "ec2:{here}:route-table/*",
+                        "ec2:{here}:security-group/*",
+                        "ec2:{here}:subnet/*",
+                    ])
+                    .of_stack(),
+                // The private names of an interface endpoint are a hosted zone of AWS:
+                // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+                Allow::to(&["route53:AssociateVPCWithHostedZone"]).on(&["route53:::hostedzone/*"]),
+                Allow::to(&["ec2:ModifyVpcEndpoint"]).on(&["ec2:{here}:*/*"]).of_stack(),
+                Allow::to(&["ec2:CreateTags", "ec2:DeleteTags"]).on(&["ec2:{here}:*/*"]).of_stack(),
+            ],
+            remove: &[Allow::to(&["ec2:DeleteVpcEndpoints"]).on(&["ec2:{here}:*/*"]).of_stack()],
+        },
         ..Traits::of("ec2.vpc_endpoint")
     };
     type Id = VpcEndpointId;

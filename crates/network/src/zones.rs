@@ -1,7 +1,10 @@
 //! Which availability zones a region has.
 
 use aws_sdk_ec2::types::Filter;
-use engine::{Aws, Error, Result, client};
+use engine::{Allow, Aws, Error, Result, client};
+
+/// What [`availability_zones`] needs.
+pub const LOOKING_FOR_ZONES: &[Allow] = &[Allow::to(&["ec2:DescribeAvailabilityZones"])];
 
 /// The names of the first `count` availability zones that every account of the region may use,
 /// sorted. Local and wavelength zones are no availability zones.
