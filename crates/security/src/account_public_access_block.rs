@@ -5,8 +5,8 @@ use aws_sdk_s3control::config::Builder;
 use aws_sdk_s3control::types::PublicAccessBlockConfiguration;
 use engine::vocabulary::{Arn, Id};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Identity, Live, New, Resource, Result, Scope, Target,
-    Traits,
+    Allow, Aws, Changes, Collected, Deletion, Error, Identity, Live, New, Permissions, Resource,
+    Result, Scope, Target, Traits,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,11 @@ impl Resource for AccountPublicAccessBlock {
     const TRAITS: Traits = Traits {
         identity: Identity::Setting,
         optional: true,
+        permissions: Permissions {
+            read: &[Allow::to(&["s3:GetAccountPublicAccessBlock"])],
+            make: &[Allow::to(&["s3:PutAccountPublicAccessBlock"])],
+            remove: &[],
+        },
         ..Traits::of("s3.account_public_access_block")
     };
     type Id = Id;
@@ -86,10 +91,11 @@ async fn read(aws: &Aws) -> Result<Live<AccountPublicAccessBlock>> {
 fn s3control(aws: &Aws) -> Client {
     let single = match aws.target() {
         Target::Endpoint(url) => Some(url.clone()),
-        Target::Embedded(_) | Target::Aws => None,
+        Target::Embedded(_) | Target::Simulated(_) | Target::Aws => None,
     };
-    aws.client_of(|config, recorder| {
-        let mut config = Builder::from(config).interceptor(recorder);
+    aws.client_of(|config, interceptors| {
+        let config = Builder::from(config);
+        let mut config = interceptors.iter().cloned().fold(config, Builder::interceptor);
         if let Some(url) = single {
             config = config.endpoint_resolver(OneServer(url));
         }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, Statistic, Tag};
 use engine::vocabulary::{Arn, Name, TopicArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Ref, Resource, Result, Scope, Tags,
-    Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Ref, Resource, Result,
+    Scope, Tags, Traits, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -45,8 +45,24 @@ pub struct Alarm {
 }
 
 impl Resource for Alarm {
-    const TRAITS: Traits =
-        Traits { name: Some("name"), immutable: &["name"], ..Traits::of("cloudwatch.alarm") };
+    const TRAITS: Traits = Traits {
+        name: Some("name"),
+        immutable: &["name"],
+        costly: true,
+        permissions: Permissions {
+            read: &[Allow::to(&["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"])],
+            make: &[Allow::to(&[
+                "cloudwatch:PutMetricAlarm",
+                "cloudwatch:TagResource",
+                "cloudwatch:UntagResource",
+            ])
+            .on(&["cloudwatch:{here}:alarm:{name}"])],
+            remove: &[
+                Allow::to(&["cloudwatch:DeleteAlarms"]).on(&["cloudwatch:{here}:alarm:{name}"])
+            ],
+        },
+        ..Traits::of("cloudwatch.alarm")
+    };
     type Id = Name;
     type Arn = Arn;
 

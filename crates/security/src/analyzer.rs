@@ -1,12 +1,14 @@
 //! `accessanalyzer.analyzer`: IAM Access Analyzer, which finds what outsiders can reach.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use aws_sdk_accessanalyzer::types::{AnalyzerStatus, AnalyzerSummary, Criterion, Type};
+use aws_sdk_accessanalyzer::types::{
+    AnalyzerStatus, AnalyzerSummary, Criterion, FindingSummary, Type,
+};
 use engine::vocabulary::{Arn, Name};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Resource, Result, Scope, Status, Tags,
-    Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Resource, Result,
+    Scope, Status, Tags, Traits, When, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -18,16 +20,55 @@ pub struct Analyzer {
     pub name: String,
     /// What it looks at: `ACCOUNT` or `ORGANIZATION` (and their kinds for unused access).
     pub zone: String,
-    /// How many findings are open. What AWS reports; never wanted.
-    pub active_findings: usize,
+    /// What it has found outsiders to reach, and nobody has archived. Only ever read.
+    #[serde(default)]
+    pub external_findings: BTreeSet<ExternalFinding>,
+}
+
+/// Something that outsiders can reach.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ExternalFinding {
+    /// What they can reach: an ARN.
+    pub resource: String,
+    /// Whether anybody can.
+    pub is_public: bool,
+    /// Who can, in Access Analyzer's words: an account's twelve digits, an ARN, `*`.
+    pub principals: BTreeSet<String>,
+}
+
+impl Analyzer {
+    /// Whether it looks for what outsiders can reach. Others look for access that nobody uses, or at
+    /// access from within.
+    pub fn is_external(&self) -> bool {
+        matches!(self.zone.as_str(), "ACCOUNT" | "ORGANIZATION")
+    }
 }
 
 impl Resource for Analyzer {
     const TRAITS: Traits = Traits {
         name: Some("name"),
         immutable: &["name", "zone"],
-        write_only: &["active_findings"],
+        write_only: &["external_findings"],
         optional: true,
+        permissions: Permissions {
+            read: &[Allow::to(&["access-analyzer:ListAnalyzers", "access-analyzer:ListFindings"])],
+            make: &[
+                Allow::to(&[
+                    "access-analyzer:CreateAnalyzer",
+                    "access-analyzer:TagResource",
+                    "access-analyzer:UntagResource",
+                ])
+                .on(&["access-analyzer:{here}:analyzer/{name}"]),
+                Allow::to(&["iam:CreateServiceLinkedRole"])
+                    .on(&["iam::{account}:role/aws-service-role/*"])
+                    .under(&[When::equals(
+                        "iam:AWSServiceName",
+                        &["access-analyzer.amazonaws.com"],
+                    )]),
+            ],
+            remove: &[Allow::to(&["access-analyzer:DeleteAnalyzer"])
+                .on(&["access-analyzer:{here}:analyzer/{name}"])],
+        },
         ..Traits::of("accessanalyzer.analyzer")
     };
     type Id = Name;
@@ -84,9 +125,9 @@ async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Live<Analyzer>>> {
     let analyzers: Vec<_> = aws.call(action, call.send().try_collect()).await?;
     let reads = analyzers.into_iter().map(|analyzer| async move {
         let mut live = live(analyzer);
-        if scope.wants(&live.tags) {
-            let count = active_findings(aws, live.require_arn(action)?).await;
-            live.read("active_findings", count, |spec, count| spec.active_findings = count);
+        if live.spec.is_external() && scope.wants(&live.tags) {
+            let found = external_findings(aws, live.require_arn(action)?).await;
+            live.read("external_findings", found, |spec, found| spec.external_findings = found);
         }
         Ok(live)
     });
@@ -98,25 +139,34 @@ fn live(found: AnalyzerSummary) -> Live<Analyzer> {
     let spec = Analyzer {
         name: found.name.clone(),
         zone: found.r#type.as_str().to_owned(),
-        active_findings: 0,
+        external_findings: BTreeSet::new(),
     };
     let status = match found.status {
         AnalyzerStatus::Creating => Status::Pending("CREATING".into()),
         AnalyzerStatus::Failed => Status::Failed("FAILED".into()),
+        AnalyzerStatus::Disabled => Status::Failed("DISABLED".into()),
         _ => Status::Ready,
     };
     let tags = found.tags.unwrap_or_default().into_iter().collect();
     Live::new(found.name, spec).with_arn(found.arn).with_tags(tags).with_status(status)
 }
 
-async fn active_findings(aws: &Aws, analyzer: &str) -> Result<usize> {
+async fn external_findings(aws: &Aws, analyzer: &str) -> Result<BTreeSet<ExternalFinding>> {
     let active = Criterion::builder().eq("ACTIVE").build();
     let call = client!(aws, aws_sdk_accessanalyzer)
-        .list_findings_v2()
+        .list_findings()
         .analyzer_arn(analyzer)
         .set_filter(Some(HashMap::from([("status".to_owned(), active)])))
         .into_paginator()
         .items();
-    let findings = aws.call("access-analyzer:ListFindings", call.send().try_collect()).await?;
-    Ok(findings.len())
+    let found: Vec<_> = aws.call("access-analyzer:ListFindings", call.send().try_collect()).await?;
+    Ok(found.into_iter().map(external_finding).collect())
+}
+
+fn external_finding(found: FindingSummary) -> ExternalFinding {
+    ExternalFinding {
+        resource: found.resource.unwrap_or_else(|| found.resource_type.as_str().to_owned()),
+        is_public: found.is_public.unwrap_or(false),
+        principals: found.principal.unwrap_or_default().into_values().collect(),
+    }
 }

@@ -18,8 +18,8 @@ use aws_sdk_s3::types::{
 use engine::stack::{RESOURCE_TAG, STACK_TAG};
 use engine::vocabulary::{BucketArn, BucketName, ForLogs, KeyArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Policy, Ref, Resource, Result, Scope,
-    StackName, Tags, Traits,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Policy, Ref, Resource,
+    Result, Scope, StackName, Tags, Traits,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,20 @@ pub struct Bucket {
     pub object_ownership: String,
     /// Where requests are logged; `None` is nowhere.
     pub access_log: Option<AccessLog>,
+    /// What the bucket's ACL gives to others than its owner. Only ever read: with
+    /// `BucketOwnerEnforced` there is nothing in it.
+    #[serde(default)]
+    pub acl: BTreeSet<AclGrant>,
+}
+
+/// What an ACL gives to one grantee.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AclGrant {
+    /// The canonical id of an account, its e-mail address, or the URI of a group:
+    /// `http://acs.amazonaws.com/groups/global/AllUsers`.
+    pub grantee: String,
+    /// `FULL_CONTROL`, `READ`, `WRITE`, `READ_ACP` or `WRITE_ACP`.
+    pub permission: String,
 }
 
 /// The default lock of new objects.
@@ -137,6 +151,9 @@ pub struct LifecycleRule {
     pub enabled: bool,
     /// What the names of the objects begin with; empty means all.
     pub prefix: String,
+    /// Whether it is only for some of those, by their tags or size. Only ever read.
+    #[serde(default)]
+    pub narrowed: bool,
     /// The moves to other classes of storage.
     pub transitions: BTreeSet<Transition>,
     /// Days until an object expires. With versioning, it becomes a former version then.
@@ -186,6 +203,7 @@ impl Bucket {
             lifecycle: BTreeMap::new(),
             object_ownership: "BucketOwnerEnforced".into(),
             access_log: None,
+            acl: BTreeSet::new(),
         }
     }
 }
@@ -203,6 +221,7 @@ impl Resource for Bucket {
             "lifecycle",
             "access_log",
         ],
+        write_only: &["acl"],
         protected: true,
         not_yet: &[
             // A bucket of that name was deleted a moment ago, or another call is still at work on it.
@@ -214,6 +233,51 @@ impl Resource for Bucket {
             // The log bucket's policy is not seen everywhere yet.
             ("InvalidTargetBucketForLogging", ""),
         ],
+        costly: true,
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "s3:ListAllMyBuckets",
+                "s3:GetBucketTagging",
+                "s3:GetBucketObjectLockConfiguration",
+                "s3:GetBucketVersioning",
+                "s3:GetEncryptionConfiguration",
+                "s3:GetBucketPublicAccessBlock",
+                "s3:GetBucketPolicy",
+                "s3:GetLifecycleConfiguration",
+                "s3:GetBucketOwnershipControls",
+                "s3:GetBucketLogging",
+                "s3:GetBucketAcl",
+            ])],
+            make: &[
+                Allow::to(&[
+                    "s3:CreateBucket",
+                    "s3:PutBucketTagging",
+                    "s3:PutBucketPublicAccessBlock",
+                    "s3:PutBucketOwnershipControls",
+                    "s3:PutEncryptionConfiguration",
+                    "s3:PutBucketVersioning",
+                    "s3:PutBucketObjectLockConfiguration",
+                    "s3:PutLifecycleConfiguration",
+                    "s3:PutBucketPolicy",
+                    "s3:DeleteBucketPolicy",
+                    "s3:PutBucketLogging",
+                ])
+                .on(&["s3:::{name}-*"]),
+                // For the tags of CreateBucket:
+                // https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+                Allow::to(&["s3:TagResource"]).on(&["s3:::{name}-*"]),
+            ],
+            remove: &[
+                Allow::to(&[
+                    "s3:PutBucketLogging",
+                    "s3:DeleteBucketPolicy",
+                    "s3:ListBucketVersions",
+                    "s3:DeleteBucket",
+                ])
+                .on(&["s3:::{name}-*"]),
+                Allow::to(&["s3:DeleteObjectVersion"]).on(&["s3:::{name}-*/*"]),
+            ],
+        },
         ..Traits::of("s3.bucket")
     };
     type Id = BucketName;
@@ -395,12 +459,21 @@ async fn read(aws: &Aws, scope: &Scope, name: String) -> Result<Live<Bucket>> {
         lifecycle: BTreeMap::new(),
         object_ownership: "ObjectWriter".into(),
         access_log: None,
+        acl: BTreeSet::new(),
     };
     let mut live = live(aws, spec);
     if !scope.may_be_ours(&name) {
+        live.leave_out(&["tags"], "s3:GetBucketTagging", FOREIGN);
+        live.leave_out(DETAILS, "s3:GetBucketPolicy", FOREIGN);
         return Ok(live);
     }
-    live.tags = tags_of(aws, &name).await?;
+    match tags_of(aws, &name).await {
+        // A stranger may shut its bucket against everybody; a bucket of ours could be behind this one.
+        Err(Error::Api(error)) if error.is_denied() && matches!(scope, Scope::Account) => {
+            live.read("tags", Err::<(), _>(error.into()), |_, ()| ());
+        }
+        tags => live.tags = tags?,
+    }
     if live.tags.is_empty()
         && let Scope::Stack(stack) = scope
         && let Some(thing) = thing_of(stack, &name, aws.account_id(), aws.region())
@@ -410,9 +483,10 @@ async fn read(aws: &Aws, scope: &Scope, name: String) -> Result<Live<Bucket>> {
         live.tags.insert(UNFINISHED_TAG.into(), "true".into());
     }
     if !scope.wants(&live.tags) {
+        live.leave_out(DETAILS, "s3:GetBucketPolicy", FOREIGN);
         return Ok(live);
     }
-    let (lock, versioning, encryption, block, policy, lifecycle, ownership, log) = futures::join!(
+    let (lock, versioning, encryption, block, policy, lifecycle, ownership, log, acl) = futures::join!(
         lock(aws, &name),
         versioning(aws, &name),
         encryption(aws, &name),
@@ -421,6 +495,7 @@ async fn read(aws: &Aws, scope: &Scope, name: String) -> Result<Live<Bucket>> {
         lifecycle(aws, &name),
         ownership(aws, &name),
         access_log(aws, &name),
+        acl(aws, &name),
     );
     let retention = lock.clone().map(|(_, retention)| retention);
     live.read("object_lock", lock, |spec, (on, _)| spec.object_lock = on);
@@ -432,8 +507,26 @@ async fn read(aws: &Aws, scope: &Scope, name: String) -> Result<Live<Bucket>> {
     live.read("lifecycle", lifecycle, |spec, lifecycle| spec.lifecycle = lifecycle);
     live.read("object_ownership", ownership, |spec, who| spec.object_ownership = who);
     live.read("access_log", log, |spec, log| spec.access_log = log);
+    live.read("acl", acl, |spec, acl| spec.acl = acl);
     Ok(live)
 }
+
+/// Why a bucket's configuration was not asked for.
+const FOREIGN: &str = "the bucket is not of the stack";
+
+/// The fields that cost calls of their own.
+const DETAILS: &[&str] = &[
+    "object_lock",
+    "retention",
+    "versioning",
+    "encryption",
+    "public_access_block",
+    "policy",
+    "lifecycle",
+    "object_ownership",
+    "access_log",
+    "acl",
+];
 
 /// The thing in a name that [`Bucket::name_of`] has built for this stack.
 fn thing_of<'a>(stack: &StackName, name: &'a str, account: &str, region: &str) -> Option<&'a str> {
@@ -622,6 +715,18 @@ async fn lifecycle(aws: &Aws, bucket: &str) -> Result<BTreeMap<String, Lifecycle
 
 fn from_rule(rule: S3LifecycleRule) -> LifecycleRule {
     let count = |days: Option<i32>| days.and_then(|d| u32::try_from(d).ok()).filter(|d| *d > 0);
+    let narrowed = rule.filter.as_ref().is_some_and(|filter| {
+        let tags = filter.and.as_ref().and_then(|and| and.tags.as_ref());
+        let sizes = [
+            filter.object_size_greater_than,
+            filter.object_size_less_than,
+            filter.and.as_ref().and_then(|and| and.object_size_greater_than),
+            filter.and.as_ref().and_then(|and| and.object_size_less_than),
+        ];
+        filter.tag.is_some()
+            || tags.is_some_and(|tags| !tags.is_empty())
+            || sizes.iter().any(Option::is_some)
+    });
     let from_filter = rule
         .filter
         .and_then(|filter| filter.prefix.or_else(|| filter.and.and_then(|and| and.prefix)));
@@ -634,6 +739,7 @@ fn from_rule(rule: S3LifecycleRule) -> LifecycleRule {
     LifecycleRule {
         enabled: rule.status == ExpirationStatus::Enabled,
         prefix,
+        narrowed,
         transitions: transitions.collect(),
         expire_after_days: count(rule.expiration.and_then(|at| at.days)),
         remove_former_versions_after_days: count(
@@ -734,6 +840,19 @@ async fn access_log(aws: &Aws, bucket: &str) -> Result<Option<AccessLog>> {
     Ok(log.map(|log| AccessLog { bucket: log.target_bucket.into(), prefix: log.target_prefix }))
 }
 
+async fn acl(aws: &Aws, bucket: &str) -> Result<BTreeSet<AclGrant>> {
+    let call = s3(aws).get_bucket_acl().bucket(bucket);
+    let answer = aws.call("s3:GetBucketAcl", call.send()).await?;
+    let owner = answer.owner.and_then(|owner| owner.id);
+    let grants = answer.grants.unwrap_or_default().into_iter().filter_map(|grant| {
+        let grantee = grant.grantee?;
+        let grantee = grantee.uri.or(grantee.id).or(grantee.email_address).unwrap_or_default();
+        let permission = grant.permission?.as_str().to_owned();
+        (owner.as_ref() != Some(&grantee)).then_some(AclGrant { grantee, permission })
+    });
+    Ok(grants.collect())
+}
+
 async fn set_access_log(aws: &Aws, bucket: &str, log: Option<&AccessLog>) -> Result<()> {
     let enabled = log.map(|log| {
         LoggingEnabled::builder()
@@ -826,6 +945,7 @@ mod tests {
         let rule = LifecycleRule {
             enabled: true,
             prefix: "logs/".into(),
+            narrowed: false,
             transitions: [Transition { days: 90, storage_class: "GLACIER".into() }].into(),
             expire_after_days: Some(365),
             remove_former_versions_after_days: Some(30),
@@ -834,5 +954,16 @@ mod tests {
         assert_eq!(from_rule(to_rule("a", &rule).unwrap()), rule);
         let bare = LifecycleRule { enabled: false, ..LifecycleRule::default() };
         assert_eq!(from_rule(to_rule("b", &bare).unwrap()), bare);
+    }
+
+    #[test]
+    fn a_rule_for_some_objects_does_not_look_like_one_for_all() {
+        let tag = Tag::builder().key("scratch").value("yes").build().unwrap();
+        let filter = LifecycleRuleFilter::builder().tag(tag).build();
+        let rule = S3LifecycleRule::builder().status(ExpirationStatus::Enabled).filter(filter);
+        assert!(from_rule(rule.build().unwrap()).narrowed);
+        let filter = LifecycleRuleFilter::builder().object_size_greater_than(1).build();
+        let rule = S3LifecycleRule::builder().status(ExpirationStatus::Enabled).filter(filter);
+        assert!(from_rule(rule.build().unwrap()).narrowed);
     }
 }

@@ -1,12 +1,12 @@
 //! The credentials of the stores: the database's and the cache's, generated on creation.
 
-use std::collections::BTreeMap;
-
 use engine::vocabulary::{ForSecrets, KeyArn, SecretArn};
-use engine::{Place, Policy, Ref, Stack};
+use engine::{Place, Policy, Ref, Stack, Tags};
 use serde_json::json;
 
-use crate::secret::{Content, LONGEST_RECOVERY_WINDOW, RECOVERY_WINDOW_TAG, Rotation, Secret};
+use crate::secret::{
+    Content, DATABASE_TAG, LONGEST_RECOVERY_WINDOW, RECOVERY_WINDOW_TAG, Rotation, Secret,
+};
 
 /// Which credentials, and how they are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct CredentialsSpec {
     pub database: String,
     /// The database's port.
     pub port: u16,
+    /// The cluster or instance that has the database: it goes into [`DATABASE_TAG`].
+    pub database_identifier: Option<String>,
     /// Who changes the database password, and how often. Without it nobody does.
     pub rotation: Option<Rotation>,
     /// Days in which a deletion can be taken back, 7 to 30.
@@ -36,6 +38,7 @@ impl CredentialsSpec {
             username: "studentadmin".into(),
             database: "studentrecords".into(),
             port: 5432,
+            database_identifier: None,
             rotation: None,
             recovery_window_days: LONGEST_RECOVERY_WINDOW,
         }
@@ -57,28 +60,25 @@ pub fn declare_credentials(stack: &mut Stack, spec: &CredentialsSpec) -> Credent
         name: stack.name().of("db-credentials"),
         description: "Credentials of the student records database".into(),
         rotation: spec.rotation.clone(),
-        content: Content::DatabaseCredentials {
-            username: spec.username.clone(),
-            engine: "postgres".into(),
-            port: spec.port,
-            dbname: Some(spec.database.clone()),
-        },
+        content: Content::postgres(&spec.username, spec.port, Some(&spec.database)),
         ..kept(spec)
     };
     let cache = Secret {
         name: stack.name().of("cache-auth-token"),
         description: "AUTH token of the student records cache".into(),
-        content: Content::AuthToken { length: 64 },
+        content: Content::AUTH_TOKEN,
         ..kept(spec)
     };
+    let identifier = spec.database_identifier.iter();
+    let of = identifier.map(|id| (DATABASE_TAG.to_owned(), id.clone())).collect();
     Credentials {
-        database: add(stack, "security/db-credentials", database),
-        cache: add(stack, "security/cache-auth-token", cache),
+        database: add(stack, "security/db-credentials", database, of),
+        cache: add(stack, "security/cache-auth-token", cache, Tags::new()),
     }
 }
 
-fn add(stack: &mut Stack, id: &str, secret: Secret) -> Ref<SecretArn> {
-    let tags = BTreeMap::from([
+fn add(stack: &mut Stack, id: &str, secret: Secret, mut tags: Tags) -> Ref<SecretArn> {
+    tags.extend([
         ("Name".to_owned(), secret.name.clone()),
         (RECOVERY_WINDOW_TAG.to_owned(), secret.recovery_window_days.to_string()),
     ]);

@@ -3,8 +3,8 @@
 use aws_sdk_guardduty::types::{DetectorStatus, FindingPublishingFrequency};
 use engine::vocabulary::{Arn, Id};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Resource, Result, Scope, Tags, Traits,
-    client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Resource, Result,
+    Scope, Tags, Traits, When, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,32 @@ pub struct Detector {
 }
 
 impl Resource for Detector {
-    const TRAITS: Traits = Traits { optional: true, ..Traits::of("guardduty.detector") };
+    const TRAITS: Traits = Traits {
+        optional: true,
+        permissions: Permissions {
+            read: &[Allow::to(&["guardduty:ListDetectors", "guardduty:GetDetector"])],
+            make: &[
+                Allow::to(&["guardduty:CreateDetector"]).for_stack(),
+                Allow::to(&["guardduty:TagResource"])
+                    .on(&["guardduty:{here}:detector/*"])
+                    .for_stack(),
+                Allow::to(&["iam:CreateServiceLinkedRole"])
+                    .on(&["iam::{account}:role/aws-service-role/*"])
+                    .under(&[When::equals("iam:AWSServiceName", &["guardduty.amazonaws.com"])]),
+                Allow::to(&[
+                    "guardduty:UpdateDetector",
+                    "guardduty:TagResource",
+                    "guardduty:UntagResource",
+                ])
+                .on(&["guardduty:{here}:detector/*"])
+                .of_stack(),
+            ],
+            remove: &[Allow::to(&["guardduty:DeleteDetector"])
+                .on(&["guardduty:{here}:detector/*"])
+                .of_stack()],
+        },
+        ..Traits::of("guardduty.detector")
+    };
     type Id = Id;
     type Arn = Arn;
 

@@ -1,5 +1,7 @@
 //! What guards the whole account. Off unless asked for, because other stacks share the account.
 
+use std::collections::BTreeSet;
+
 use engine::Stack;
 
 use crate::account_public_access_block::AccountPublicAccessBlock;
@@ -27,7 +29,8 @@ pub fn declare_guards(stack: &mut Stack, spec: &GuardsSpec) {
     }
     if spec.access_analyzer {
         let name = stack.name().of("access-analyzer");
-        let analyzer = Analyzer { name, zone: "ACCOUNT".into(), active_findings: 0 };
+        let external_findings = BTreeSet::new();
+        let analyzer = Analyzer { name, zone: "ACCOUNT".into(), external_findings };
         stack.add("security/access-analyzer", analyzer);
     }
     if spec.block_public_access {

@@ -1,14 +1,16 @@
 //! `kms.key`: a customer-managed key, with its policy, its yearly rotation and its alias.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_kms::types::{KeyManagerType, KeyMetadata, KeyState, Tag};
+use aws_sdk_kms::types::{
+    GrantListEntry, KeyListEntry, KeyManagerType, KeyMetadata, KeyState, Tag,
+};
 use engine::kind::REVIVE;
 use engine::stack::{RESOURCE_TAG, STACK_TAG};
 use engine::vocabulary::{Arn, Id};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Policy, Resource, Result, Scope, Status,
-    Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Policy, Resource,
+    Result, Scope, Status, Tags, Traits, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,32 @@ pub struct Key {
     pub enabled: bool,
     /// How long a deletion can be taken back, in days, 7 to 30. Kept in [`DELETION_WINDOW_TAG`].
     pub deletion_window_days: u32,
+    /// Whom it is lent to, beside what the policy says. Only ever read: services make and retire these.
+    #[serde(default)]
+    pub grants: BTreeSet<Grant>,
+    /// What kind of key it is: `SYMMETRIC_DEFAULT`, `RSA_2048`… Only ever read.
+    #[serde(default)]
+    pub key_spec: Option<String>,
+    /// Where its material comes from: `AWS_KMS`, `EXTERNAL`, `AWS_CLOUDHSM`… Only ever read.
+    #[serde(default)]
+    pub origin: Option<String>,
+}
+
+/// Leave to use a key, given to one principal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Grant {
+    /// AWS's id of it.
+    pub id: String,
+    /// Who may use the key: the ARN of an IAM principal, or an AWS service.
+    pub grantee: String,
+    /// For what: `Decrypt`, `GenerateDataKey`, `CreateGrant`…
+    pub operations: BTreeSet<String>,
+    /// Who may end it, beside the account.
+    pub retiring_principal: Option<String>,
+    /// The encryption context that a request needs to have: these pairs, and perhaps others.
+    pub context_subset: BTreeMap<String, String>,
+    /// The encryption context that a request needs to have: these pairs and no others.
+    pub context_equals: BTreeMap<String, String>,
 }
 
 /// What AWS takes when rotation is switched on without a period.
@@ -50,10 +78,45 @@ impl Resource for Key {
     const TRAITS: Traits = Traits {
         name: Some("alias"),
         late: &["alias", "rotation_enabled", "rotation_period_days", "enabled"],
-        write_only: &["deletion_window_days"],
+        write_only: &["deletion_window_days", "grants", "key_spec", "origin"],
         revivable: true,
         // A role in the policy that IAM does not show everywhere yet.
         not_yet: &[("MalformedPolicyDocumentException", "invalid principals")],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "kms:ListKeys",
+                "kms:ListAliases",
+                "kms:DescribeKey",
+                "kms:ListResourceTags",
+                "kms:GetKeyPolicy",
+                "kms:GetKeyRotationStatus",
+                "kms:ListGrants",
+            ])],
+            make: &[
+                Allow::to(&["kms:CreateKey"]).for_stack(),
+                // For the tags of CreateKey: https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html
+                Allow::to(&["kms:TagResource"]).on(&["kms:{here}:key/*"]).for_stack(),
+                Allow::to(&["kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"])
+                    .on(&["kms:{here}:alias/{name}"]),
+                Allow::to(&[
+                    "kms:CreateAlias",
+                    "kms:UpdateAlias",
+                    "kms:DeleteAlias",
+                    "kms:PutKeyPolicy",
+                    "kms:UpdateKeyDescription",
+                    "kms:EnableKeyRotation",
+                    "kms:DisableKeyRotation",
+                    "kms:EnableKey",
+                    "kms:DisableKey",
+                    "kms:CancelKeyDeletion",
+                    "kms:TagResource",
+                    "kms:UntagResource",
+                ])
+                .on(&["kms:{here}:key/*"])
+                .of_stack(),
+            ],
+            remove: &[Allow::to(&["kms:ScheduleKeyDeletion"]).on(&["kms:{here}:key/*"]).of_stack()],
+        },
         ..Traits::of("kms.key")
     };
     type Id = Id;
@@ -198,7 +261,10 @@ async fn name(aws: &Aws, live: &Live<Key>, alias: &str) -> Result<()> {
 async fn list(aws: &Aws, scope: &Scope) -> Result<Collected<Key>> {
     let kms = client!(aws, aws_sdk_kms);
     let keys = kms.list_keys().into_paginator().items();
-    let keys = aws.call("kms:ListKeys", keys.send().try_collect()).await?;
+    let keys: Vec<KeyListEntry> = aws.call("kms:ListKeys", keys.send().try_collect()).await?;
+    if keys.is_empty() {
+        return Ok(Collected::default());
+    }
     let aliases = aliases(aws).await;
     let reads = keys.into_iter().filter_map(|key| key.key_id).map(|id| {
         let aliases = &aliases;
@@ -230,14 +296,15 @@ async fn read(
         return Ok(None);
     }
     let tags = match tags_of(aws, &id).await {
-        Ok(tags) => tags,
         // It went between the listing and now.
         Err(Error::Api(error)) if error.is_not_found() => return Ok(None),
-        // A key whose policy does not let the account read its tags is not one that we made.
-        Err(Error::Api(error)) if error.is_denied() => Tags::new(),
-        Err(error) => return Err(error),
+        // A key whose own policy keeps the account out is not one that we made. Whether it was that, the
+        // engine tells.
+        Err(Error::Api(error)) if error.is_denied() => Err(error),
+        answer => Ok(answer?),
     };
-    let window = tags.get(DELETION_WINDOW_TAG).and_then(|days| days.parse().ok());
+    let known = tags.as_ref().cloned().unwrap_or_default();
+    let window = known.get(DELETION_WINDOW_TAG).and_then(|days| days.parse().ok());
     let spec = Key {
         description: String::new(),
         alias: None,
@@ -246,47 +313,84 @@ async fn read(
         rotation_period_days: DEFAULT_ROTATION_PERIOD,
         enabled: true,
         deletion_window_days: window.unwrap_or(LONGEST_DELETION_WINDOW),
+        grants: BTreeSet::new(),
+        key_spec: None,
+        origin: None,
     };
     let arn = aws.arn("kms", &format!("key/{id}"));
-    let mut live = Live::new(id.clone(), spec).with_arn(arn);
+    let mut live = Live::new(id.clone(), spec).with_arn(arn).with_tags(known);
     let alias = aliases.clone().map(|all| {
         let names = all.get(&id).cloned().unwrap_or_default();
         let ours = names.iter().find(|name| scope.may_be_ours(name));
         ours.or_else(|| names.first()).cloned()
     });
     live.read("alias", alias, |spec, alias| spec.alias = alias);
-    if scope.wants(&tags) {
-        let (metadata, policy, rotation) =
-            futures::join!(metadata(aws, &id), policy(aws, &id), rotation(aws, &id));
-        let metadata = match metadata {
-            Ok(metadata) => metadata,
-            Err(error) => {
-                for field in ["description", "enabled"] {
-                    live.read(field, Err::<(), _>(error.clone()), |_, ()| ());
-                }
-                None
+    live = match live.spec.alias.clone() {
+        Some(alias) => live.with_output("alias", Some(alias)),
+        None => live,
+    };
+    if let Err(error) = &tags {
+        live.read("tags", Err::<(), _>(error.clone().into()), |_, ()| ());
+    }
+    if scope.wants(&live.tags) {
+        return Ok(detail(aws, &mut live).await.then_some(live));
+    }
+    match tags {
+        Ok(_) => live.leave_out(DETAILS, "kms:DescribeKey", "the key is not of the stack"),
+        Err(error) => {
+            for field in DETAILS {
+                live.read(field, Err::<(), _>(error.clone().into()), |_, ()| ());
             }
-        };
-        if let Some(metadata) = metadata {
+        }
+    }
+    Ok(Some(live))
+}
+
+/// The fields that cost calls of their own.
+const DETAILS: &[&str] = &[
+    "description",
+    "policy",
+    "rotation_enabled",
+    "rotation_period_days",
+    "enabled",
+    "grants",
+    "key_spec",
+    "origin",
+];
+
+/// Reads what neither the listing nor the tags say. The answer is whether it is a customer's key.
+async fn detail(aws: &Aws, live: &mut Live<Key>) -> bool {
+    let id = live.id.clone();
+    let (metadata, policy, rotation, grants) =
+        futures::join!(metadata(aws, &id), policy(aws, &id), rotation(aws, &id), grants(aws, &id));
+    match metadata {
+        Ok(metadata) => {
             if metadata.key_manager == Some(KeyManagerType::Aws) {
-                return Ok(None);
+                return false;
             }
             if let Some(arn) = metadata.arn {
                 live.arn = Some(arn);
             }
             live.spec.description = metadata.description.unwrap_or_default();
             live.spec.enabled = metadata.enabled;
+            live.spec.key_spec = metadata.key_spec.map(|spec| spec.as_str().to_owned());
+            live.spec.origin = metadata.origin.map(|origin| origin.as_str().to_owned());
             live.status = status(metadata.key_state.as_ref());
         }
-        live.read("policy", policy, |spec, policy| spec.policy = policy);
-        let period = rotation.clone().map(|(_, period)| period);
-        live.read("rotation_period_days", period, |spec, period| {
-            spec.rotation_period_days = period;
-        });
-        live.read("rotation_enabled", rotation, |spec, (on, _)| spec.rotation_enabled = on);
+        Err(error) => {
+            for field in ["description", "enabled", "key_spec", "origin", "status"] {
+                live.read(field, Err::<(), _>(error.clone()), |_, ()| ());
+            }
+        }
     }
-    let alias = live.spec.alias.clone();
-    Ok(Some(live.with_output("alias", alias).with_tags(tags)))
+    live.read("policy", policy, |spec, policy| spec.policy = policy);
+    let period = rotation.clone().map(|(_, period)| period);
+    live.read("rotation_period_days", period, |spec, period| {
+        spec.rotation_period_days = period;
+    });
+    live.read("rotation_enabled", rotation, |spec, (on, _)| spec.rotation_enabled = on);
+    live.read("grants", grants, |spec, grants| spec.grants = grants);
+    true
 }
 
 /// A key that is disabled exists and is what it is: that is the field `enabled`.
@@ -299,9 +403,42 @@ fn status(state: Option<&KeyState>) -> Status {
     }
 }
 
-async fn metadata(aws: &Aws, id: &str) -> Result<Option<KeyMetadata>> {
+async fn metadata(aws: &Aws, id: &str) -> Result<KeyMetadata> {
+    let action = "kms:DescribeKey";
     let call = client!(aws, aws_sdk_kms).describe_key().key_id(id);
-    Ok(aws.call("kms:DescribeKey", call.send()).await?.key_metadata)
+    let metadata = aws.call(action, call.send()).await?.key_metadata;
+    metadata.ok_or_else(|| Error::incomplete(action, "the key"))
+}
+
+async fn grants(aws: &Aws, id: &str) -> Result<BTreeSet<Grant>> {
+    let action = "kms:ListGrants";
+    let call = client!(aws, aws_sdk_kms).list_grants().key_id(id).into_paginator().items();
+    let grants = aws.call(action, call.send().try_collect()).await?;
+    grants.into_iter().map(|grant| read_grant(action, grant)).collect()
+}
+
+fn read_grant(action: &str, grant: GrantListEntry) -> Result<Grant> {
+    let missing = || Error::incomplete(action, "a grant's id and grantee");
+    let pairs = |pairs: Option<std::collections::HashMap<String, String>>| {
+        pairs.unwrap_or_default().into_iter().collect()
+    };
+    let (subset, equals) = grant
+        .constraints
+        .map(|only| (only.encryption_context_subset, only.encryption_context_equals))
+        .unwrap_or_default();
+    Ok(Grant {
+        id: grant.grant_id.ok_or_else(missing)?,
+        grantee: grant.grantee_principal.ok_or_else(missing)?,
+        operations: grant
+            .operations
+            .unwrap_or_default()
+            .iter()
+            .map(|operation| operation.as_str().to_owned())
+            .collect(),
+        retiring_principal: grant.retiring_principal,
+        context_subset: pairs(subset),
+        context_equals: pairs(equals),
+    })
 }
 
 async fn policy(aws: &Aws, id: &str) -> Result<Policy> {

@@ -6,7 +6,7 @@
 //! key is for. So a role with `kms:*` that is not meant to read records cannot decrypt them with a call
 //! of its own, and KMS still sees an administrator who can mend the policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::vocabulary::{
     Arn, ForEfs, ForElastiCache, ForKinesis, ForLogs, ForRds, ForSecrets, KeyArn,
@@ -26,12 +26,19 @@ pub struct KeysSpec {
     pub rotation_period_days: u32,
     /// Days in which a deletion can be taken back, 7 to 30.
     pub deletion_window_days: u32,
+    /// Whether the key for logs also encrypts the sessions of people who enter tasks (ECS execute-command).
+    pub sessions: bool,
 }
 
 impl KeysSpec {
     /// Yearly rotation, the longest deletion window.
     pub fn new(place: Place) -> Self {
-        Self { place, rotation_period_days: 365, deletion_window_days: LONGEST_DELETION_WINDOW }
+        Self {
+            place,
+            rotation_period_days: 365,
+            deletion_window_days: LONGEST_DELETION_WINDOW,
+            sessions: false,
+        }
     }
 }
 
@@ -57,7 +64,7 @@ pub struct Keys {
 pub fn declare_keys(stack: &mut Stack, spec: &KeysSpec) -> Keys {
     let place = &spec.place;
     let store = |services: &[&str], grants| store_policy(place, services, grants);
-    let logs = logs_policy(place, &trails_of(stack.name(), place));
+    let logs = logs_policy(spec, &trails_of(stack.name(), place));
     Keys {
         rds: add(stack, spec, "rds", "Aurora", store(&["rds", "backup"], true)).cast(),
         elasticache: add(stack, spec, "elasticache", "ElastiCache", store(&["elasticache"], true))
@@ -80,6 +87,9 @@ fn add(stack: &mut Stack, spec: &KeysSpec, thing: &str, what: &str, policy: Poli
         rotation_period_days: spec.rotation_period_days,
         enabled: true,
         deletion_window_days: spec.deletion_window_days,
+        grants: BTreeSet::new(),
+        key_spec: None,
+        origin: None,
     };
     let tags = BTreeMap::from([
         ("Name".to_owned(), name),
@@ -98,11 +108,12 @@ fn store_policy(place: &Place, services: &[&str], grants: bool) -> Policy {
 }
 
 /// The policy of the key for logs.
-fn logs_policy(place: &Place, ours: &str) -> Policy {
+fn logs_policy(spec: &KeysSpec, ours: &str) -> Policy {
+    let place = &spec.place;
     let account = &place.account_id;
     let log_groups = place.arn("logs", "log-group:*");
     let trails = format!("arn:{}:cloudtrail:*:{account}:trail/*", place.partition());
-    Policy::new(vec![
+    let mut statements = vec![
         administration(place),
         use_through(place, &["s3", "sns", "firehose"]),
         grants_through(place, &["firehose"]),
@@ -144,7 +155,25 @@ fn logs_policy(place: &Place, ours: &str) -> Policy {
             "Resource": "*",
             "Condition": {"StringEquals": {"aws:SourceAccount": account}},
         }),
-    ])
+    ];
+    statements.extend(spec.sessions.then(|| sessions(place)));
+    Policy::new(statements)
+}
+
+/// Both ends of a session in a task, the one who starts it and the agent in the task, call KMS themselves,
+/// with the session in the encryption context.
+fn sessions(place: &Place) -> Value {
+    json!({
+        "Sid": "Sessions",
+        "Effect": "Allow",
+        "Principal": {"AWS": place.root()},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Resource": "*",
+        "Condition": {
+            "StringEquals": {"kms:CallerAccount": place.account_id},
+            "StringLike": {"kms:EncryptionContext:aws:ssm:SessionId": "*"},
+        },
+    })
 }
 
 /// The account administers the key: everything but using it, and handing out its use by grants. KMS
@@ -234,6 +263,16 @@ mod tests {
                 assert!(!uses || statement.get("Condition").is_some(), "{id}: {statement}");
                 assert_ne!(statement["Principal"]["AWS"][0], "*", "{id}: {statement}");
             }
+        }
+    }
+
+    #[test]
+    fn sessions_use_the_key_for_logs_only_where_they_are_wanted() {
+        let place = Place::new("123456789012", "us-east-1");
+        for sessions in [false, true] {
+            let spec = KeysSpec { sessions, ..KeysSpec::new(place.clone()) };
+            let policy = logs_policy(&spec, "arn:trail").to_string();
+            assert_eq!(policy.contains("aws:ssm:SessionId"), sessions);
         }
     }
 

@@ -28,6 +28,7 @@ pub mod alarms;
 pub mod analyzer;
 pub mod audit_trail;
 pub mod bucket;
+pub mod bucket_location;
 pub mod credentials;
 pub mod detector;
 pub mod guards;
@@ -39,18 +40,20 @@ mod spec;
 pub mod topic;
 pub mod trail;
 
-use engine::Kind;
+use engine::{Kind, Reader};
 
 pub use account_public_access_block::AccountPublicAccessBlock;
 pub use alarm::Alarm;
 pub use alarms::{Alarms, AlarmsSpec, MetricFilter, declare_alarms};
-pub use analyzer::Analyzer;
+pub use analyzer::{Analyzer, ExternalFinding};
 pub use audit_trail::{AuditTrail, TrailSpec, declare_locked_bucket, declare_trail};
-pub use bucket::Bucket;
+
+pub use bucket::{AccessLog, AclGrant, Bucket, Encryption, LifecycleRule, PublicAccessBlock};
+pub use bucket_location::BucketLocation;
 pub use credentials::{Credentials, CredentialsSpec, declare_credentials};
 pub use detector::Detector;
 pub use guards::{GuardsSpec, declare_guards};
-pub use key::Key;
+pub use key::{Grant, Key};
 pub use keys::{Keys, KeysSpec, declare_keys};
 pub use secret::Secret;
 pub use spec::{Outputs, ProvisionError, Security, SecuritySpec, bucket_name, declare, provision};
@@ -69,3 +72,6 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<Analyzer>(),
     Kind::of::<AccountPublicAccessBlock>(),
 ];
+
+/// What only audits look at.
+pub const READERS: &[Reader] = &[Reader::of::<BucketLocation>()];

@@ -3,13 +3,15 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use engine::Aws;
+use engine::aws::AskBeforeCreatingAgain;
 
 /// The client. Imitations of AWS have one host name and no wildcard DNS, so the bucket goes into the
 /// path there.
 pub(crate) fn s3(aws: &Aws) -> Client {
     let path_style = !aws.is_real();
-    aws.client_of(|config, recorder| {
-        let config = Builder::from(config).interceptor(recorder).force_path_style(path_style);
-        Client::from_conf(config.build())
+    aws.client_of(|config, interceptors| {
+        let config = Builder::from(config).force_path_style(path_style);
+        let config = interceptors.iter().cloned().fold(config, Builder::interceptor);
+        Client::from_conf(config.retry_classifier(AskBeforeCreatingAgain).build())
     })
 }

@@ -2,19 +2,23 @@
 //! and their rotation.
 
 use aws_sdk_secretsmanager::types::{RotationRulesType, SecretListEntry, Tag};
+pub use engine::credential::Content;
 use engine::kind::REVIVE;
 use engine::vocabulary::{ForSecrets, FunctionArn, KeyArn, SecretArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Policy, Ref, Resource, Result, Scope,
-    Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Policy, Ref, Resource,
+    Result, Scope, Status, Tags, Traits, When, client,
 };
 use futures::StreamExt;
-use rand::seq::{IndexedRandom, SliceRandom};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 /// The tag that keeps [`Secret::recovery_window_days`], which AWS does not show.
 pub const RECOVERY_WINDOW_TAG: &str = "ferpa-stack:recovery-window-days";
+
+/// The tag that names the database (its identifier) whose credentials a secret holds. AWS shows that of no
+/// secret but those that RDS makes itself.
+pub const DATABASE_TAG: &str = "ferpa-stack:database";
 
 /// The longest recovery window, and AWS's default, in days.
 pub const LONGEST_RECOVERY_WINDOW: u32 = 30;
@@ -53,81 +57,6 @@ pub struct Rotation {
     pub days: u32,
 }
 
-/// What a secret is to hold. The description, not the value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Content {
-    /// A JSON object with `username`, `password`, `engine`, `port` and, where given, `dbname`: what RDS,
-    /// its rotation functions and the Data API expect. The password is generated.
-    DatabaseCredentials {
-        /// The user.
-        username: String,
-        /// The engine as rotation functions name it: `postgres`.
-        engine: String,
-        /// The port.
-        port: u16,
-        /// The database.
-        dbname: Option<String>,
-    },
-    /// An ElastiCache AUTH token, as plain text.
-    AuthToken {
-        /// How many characters, 16 to 128.
-        length: usize,
-    },
-    /// Not known: what a describe call gives.
-    Unknown,
-}
-
-/// What AWS has in a new database password beside letters and digits. RDS refuses `/`, `"`, `@` and
-/// space; quotes, `\`, `$`, `%`, `:` and `&` get lost in URLs and shells.
-const PASSWORD_SIGNS: &[u8] = b"!#*+-.=?^_~";
-/// ElastiCache takes only these beside letters and digits.
-const TOKEN_SIGNS: &[u8] = b"!#-^";
-/// Longer than anyone guesses, shorter than any limit of RDS's engines (41 is MySQL's).
-const PASSWORD_LENGTH: usize = 40;
-
-impl Content {
-    /// A new value. `None` for [`Content::Unknown`].
-    fn generate(&self) -> Option<SecretString> {
-        match self {
-            Self::DatabaseCredentials { username, engine, port, dbname } => {
-                let password = random_text(PASSWORD_LENGTH, PASSWORD_SIGNS);
-                let mut value = serde_json::json!({
-                    "username": username,
-                    "password": password.expose_secret(),
-                    "engine": engine,
-                    "port": port,
-                });
-                if let Some(dbname) = dbname {
-                    value["dbname"] = dbname.clone().into();
-                }
-                Some(SecretString::from(value.to_string()))
-            }
-            Self::AuthToken { length } => Some(random_text(*length, TOKEN_SIGNS)),
-            Self::Unknown => None,
-        }
-    }
-}
-
-/// Characters from the thread's cryptographic generator, with at least one of each class.
-fn random_text(length: usize, signs: &[u8]) -> SecretString {
-    const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    const LOWER: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
-    const DIGITS: &[u8] = b"0123456789";
-    let classes = [UPPER, LOWER, DIGITS, signs];
-    let all = classes.concat();
-    let mut random = rand::rng();
-    let pick = |from: &[u8], random: &mut rand::rngs::ThreadRng| {
-        char::from(*from.choose(random).expect("no class of characters is empty"))
-    };
-    let mut text: Vec<char> = classes.iter().map(|class| pick(class, &mut random)).collect();
-    while text.len() < length {
-        text.push(pick(&all, &mut random));
-    }
-    text.shuffle(&mut random);
-    SecretString::from(text.into_iter().collect::<String>())
-}
-
 impl Resource for Secret {
     const TRAITS: Traits = Traits {
         name: Some("name"),
@@ -142,6 +71,39 @@ impl Resource for Secret {
         ],
         // The only copy of a store's password: it stays as long as the store does.
         protected: true,
+        costly: true,
+        permissions: Permissions {
+            read: &[Allow::to(&["secretsmanager:ListSecrets", "secretsmanager:GetResourcePolicy"])],
+            make: &[
+                Allow::to(&[
+                    "secretsmanager:CreateSecret",
+                    "secretsmanager:UpdateSecret",
+                    "secretsmanager:PutSecretValue",
+                    "secretsmanager:PutResourcePolicy",
+                    "secretsmanager:DeleteResourcePolicy",
+                    "secretsmanager:RotateSecret",
+                    "secretsmanager:CancelRotateSecret",
+                    "secretsmanager:RestoreSecret",
+                    "secretsmanager:TagResource",
+                    "secretsmanager:UntagResource",
+                ])
+                .on(&["secretsmanager:{here}:secret:{name}-??????"]),
+                // Secrets Manager encrypts what it is given in the name of who gives it:
+                // https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+                Allow::to(&["kms:GenerateDataKey", "kms:Decrypt"])
+                    .on(&["kms:{here}:key/*"])
+                    .of_stack()
+                    .under(&[When::equals(
+                        "kms:ViaService",
+                        &["secretsmanager.{region}.amazonaws.com"],
+                    )]),
+                // Whoever sets a rotation has to be allowed to call its function:
+                // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+                Allow::to(&["lambda:InvokeFunction"]).on(&["lambda:{here}:function:{name}"]),
+            ],
+            remove: &[Allow::to(&["secretsmanager:DeleteSecret"])
+                .on(&["secretsmanager:{here}:secret:{name}-??????"])],
+        },
         ..Traits::of("secretsmanager.secret")
     };
     type Id = SecretArn;
@@ -283,6 +245,12 @@ async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Live<Secret>>> {
         if scope.wants(&live.tags) && live.status == Status::Ready {
             let policy = policy(aws, &live.id).await;
             live.read("policy", policy, |spec, policy| spec.policy = policy);
+        } else {
+            let why = match live.status {
+                Status::Deleting => "AWS does not show it while the secret is being deleted",
+                _ => "the secret is not of the stack",
+            };
+            live.leave_out(&["policy"], "secretsmanager:GetResourcePolicy", why);
         }
         Ok(live)
     });
@@ -339,39 +307,6 @@ fn to_secrets(tags: &Tags) -> Vec<Tag> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tokens_are_what_elasticache_takes() {
-        for length in [16, 64, 128] {
-            let token = Content::AuthToken { length }.generate().unwrap();
-            let token = token.expose_secret();
-            assert_eq!(token.len(), length);
-            assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || TOKEN_SIGNS.contains(&b)));
-        }
-    }
-
-    #[test]
-    fn passwords_differ_and_have_every_class() {
-        let content = Content::DatabaseCredentials {
-            username: "u".into(),
-            engine: "postgres".into(),
-            port: 5432,
-            dbname: None,
-        };
-        let password = || {
-            let value = content.generate().unwrap();
-            let value: serde_json::Value = serde_json::from_str(value.expose_secret()).unwrap();
-            assert!(value.get("dbname").is_none());
-            value["password"].as_str().unwrap().to_owned()
-        };
-        let (one, other) = (password(), password());
-        assert_ne!(one, other);
-        assert!(!one.contains(['/', '"', '@', ' ', '\\', '\'']));
-        for class in [char::is_uppercase, char::is_lowercase, char::is_numeric] {
-            assert!(one.contains(class));
-        }
-        assert!(one.bytes().any(|b| PASSWORD_SIGNS.contains(&b)));
-    }
 
     #[test]
     fn a_cancelled_rotation_and_a_lost_value_are_seen() {

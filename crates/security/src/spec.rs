@@ -34,6 +34,8 @@ pub struct SecuritySpec {
     pub database_name: String,
     /// The database's port.
     pub database_port: u16,
+    /// The cluster or instance that has the database, where that is known.
+    pub database_identifier: Option<String>,
     /// Who changes the database password, and how often.
     pub database_rotation: Option<Rotation>,
     /// How the trail's log files are locked.
@@ -64,6 +66,7 @@ impl SecuritySpec {
             database_username: "studentadmin".into(),
             database_name: "studentrecords".into(),
             database_port: 5432,
+            database_identifier: None,
             database_rotation: None,
             trail_retention: Retention { mode: LockMode::Governance, days: 365 },
             disclosure_retention: Retention { mode: LockMode::Governance, days: 2557 },
@@ -78,9 +81,9 @@ impl SecuritySpec {
     /// The part about keys.
     pub fn keys(&self) -> KeysSpec {
         KeysSpec {
-            place: self.place.clone(),
             rotation_period_days: self.rotation_period_days,
             deletion_window_days: self.deletion_window_days,
+            ..KeysSpec::new(self.place.clone())
         }
     }
 
@@ -92,6 +95,7 @@ impl SecuritySpec {
             username: self.database_username.clone(),
             database: self.database_name.clone(),
             port: self.database_port,
+            database_identifier: self.database_identifier.clone(),
             rotation: self.database_rotation.clone(),
             recovery_window_days: self.recovery_window_days,
         }

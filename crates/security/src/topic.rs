@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_sns::types::Tag;
 use engine::vocabulary::{ForLogs, KeyArn, TopicArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Policy, Ref, Resource, Result, Scope,
-    Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Policy, Ref, Resource,
+    Result, Scope, Tags, Traits, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,27 @@ impl Resource for Topic {
         name: Some("name"),
         immutable: &["name"],
         late: &["subscriptions"],
+        costly: true,
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "sns:ListTopics",
+                "sns:GetTopicAttributes",
+                "sns:ListTagsForResource",
+                "sns:ListSubscriptionsByTopic",
+            ])],
+            make: &[
+                Allow::to(&[
+                    "sns:CreateTopic",
+                    "sns:SetTopicAttributes",
+                    "sns:Subscribe",
+                    "sns:TagResource",
+                    "sns:UntagResource",
+                ])
+                .on(&["sns:{here}:{name}"]),
+                Allow::to(&["sns:Unsubscribe"]),
+            ],
+            remove: &[Allow::to(&["sns:DeleteTopic"]).on(&["sns:{here}:{name}"])],
+        },
         ..Traits::of("sns.topic")
     };
     type Id = TopicArn;

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudtrail::types::{
-    AdvancedEventSelector, DataResource, EventSelector as TrailEventSelector, ReadWriteType, Tag,
-    Trail as DescribedTrail,
+    AdvancedEventSelector, AdvancedFieldSelector, DataResource,
+    EventSelector as TrailEventSelector, ReadWriteType, Tag, Trail as DescribedTrail,
 };
 use engine::vocabulary::{Arn, BucketName, ForLogs, KeyArn, LogGroupArn, Name, RoleArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Ref, Resource, Result, Scope, Tags,
-    Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Ref, Resource, Result,
+    Scope, Tags, Traits, When, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -58,8 +58,9 @@ pub struct EventSelector {
     pub read_write: String,
     /// Whether calls that manage resources are recorded.
     pub management_events: bool,
-    /// Whose data events are recorded: ARNs (or beginnings of ARNs) by the type of resource,
-    /// `AWS::S3::Object` or `AWS::Lambda::Function`.
+    /// Whose data events are recorded, by the type of resource: `AWS::S3::Object` with the beginnings of
+    /// ARNs, others with ARNs. `arn:aws:s3` and `arn:aws:lambda` are all, and so is a beginning that is
+    /// followed by `*` (which a basic selector cannot say).
     pub data_resources: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -84,6 +85,32 @@ impl Resource for Trail {
             ("InvalidCloudWatchLogsRoleArnException", ""),
             ("InvalidCloudWatchLogsLogGroupArnException", ""),
         ],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "cloudtrail:DescribeTrails",
+                "cloudtrail:GetTrailStatus",
+                "cloudtrail:GetEventSelectors",
+                "cloudtrail:ListTags",
+            ])],
+            make: &[
+                Allow::to(&[
+                    "cloudtrail:CreateTrail",
+                    "cloudtrail:UpdateTrail",
+                    "cloudtrail:PutEventSelectors",
+                    "cloudtrail:StartLogging",
+                    "cloudtrail:StopLogging",
+                    "cloudtrail:AddTags",
+                    "cloudtrail:RemoveTags",
+                ])
+                .on(&["cloudtrail:{here}:trail/{name}"]),
+                Allow::to(&["iam:PassRole"])
+                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
+                    .under(&[When::equals("iam:PassedToService", &["cloudtrail.amazonaws.com"])]),
+            ],
+            remove: &[
+                Allow::to(&["cloudtrail:DeleteTrail"]).on(&["cloudtrail:{here}:trail/{name}"])
+            ],
+        },
         ..Traits::of("cloudtrail.trail")
     };
     type Id = Name;
@@ -225,6 +252,12 @@ async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Live<Trail>>> {
                 live.arn.as_ref().and_then(|arn| tags.get(arn)).cloned().unwrap_or_default();
             if scope.wants(&live.tags) {
                 detail(aws, &mut live).await;
+            } else {
+                let why = "the trail is not of the stack";
+                let (status, selectors) =
+                    ("cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors");
+                live.leave_out(&["logging", "delivery_error"], status, why);
+                live.leave_out(&["event_selectors"], selectors, why);
             }
             Ok(live)
         }
@@ -360,15 +393,16 @@ fn from_selector(selector: TrailEventSelector) -> EventSelector {
 /// by anything else than category, type and ARN records less than it seems, and is left out.
 fn from_advanced(selector: AdvancedEventSelector) -> Option<EventSelector> {
     let mut found = EventSelector { management_events: false, ..EventSelector::management() };
-    let (mut types, mut arns) = (Vec::new(), BTreeSet::new());
+    let (mut types, mut named) = (Vec::new(), None);
     for field in selector.field_selectors {
+        if excepts(&field) {
+            return None;
+        }
         let equals = field.equals.unwrap_or_default();
         match field.field.as_str() {
             "eventCategory" => found.management_events = equals.iter().any(|e| e == "Management"),
             "resources.type" => types = equals,
-            "resources.ARN" => {
-                arns = equals.into_iter().chain(field.starts_with.unwrap_or_default()).collect();
-            }
+            "resources.ARN" => named = Some((equals, field.starts_with.unwrap_or_default())),
             "readOnly" => {
                 let only_reads = equals.iter().any(|value| value == "true");
                 found.read_write = if only_reads { "ReadOnly" } else { "WriteOnly" }.into();
@@ -376,14 +410,27 @@ fn from_advanced(selector: AdvancedEventSelector) -> Option<EventSelector> {
             _ => return None,
         }
     }
-    found.data_resources = types.into_iter().map(|kind| (kind, arns.clone())).collect();
+    let arns = |kind: &str| -> BTreeSet<String> {
+        let Some((equals, starts)) = &named else { return BTreeSet::from(["arn:*".to_owned()]) };
+        if kind == "AWS::S3::Object" {
+            // One object, spelled out, says nothing about others whose names begin like it.
+            return starts.iter().cloned().collect();
+        }
+        equals.iter().cloned().chain(starts.iter().map(|start| format!("{start}*"))).collect()
+    };
+    found.data_resources = types.iter().map(|kind| (kind.clone(), arns(kind))).collect();
     Some(found)
+}
+
+/// Whether a field is matched by its end, or by what it is not.
+fn excepts(field: &AdvancedFieldSelector) -> bool {
+    [&field.ends_with, &field.not_equals, &field.not_starts_with, &field.not_ends_with]
+        .iter()
+        .any(|values| values.as_ref().is_some_and(|values| !values.is_empty()))
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_cloudtrail::types::AdvancedFieldSelector;
-
     use super::*;
 
     fn field(name: &str, equals: &[&str]) -> AdvancedFieldSelector {
@@ -409,6 +456,26 @@ mod tests {
             field("eventSource", &["kms.amazonaws.com"]),
         ];
         assert_eq!(advanced(fields), None);
+    }
+
+    #[test]
+    fn data_events_without_an_arn_are_those_of_all_and_an_exception_is_not_overlooked() {
+        let data = || field("eventCategory", &["Data"]);
+        let objects = || field("resources.type", &["AWS::S3::Object"]);
+        let all = advanced(vec![data(), objects()]).unwrap();
+        assert_eq!(all.data_resources["AWS::S3::Object"], BTreeSet::from(["arn:*".to_owned()]));
+        let one = field("resources.ARN", &["arn:aws:s3:::records/"]);
+        let one = advanced(vec![data(), objects(), one]).unwrap();
+        assert!(one.data_resources["AWS::S3::Object"].is_empty());
+        let but = AdvancedFieldSelector::builder().field("resources.ARN");
+        let but = but.not_starts_with("arn:aws:s3:::records/").build().unwrap();
+        assert_eq!(advanced(vec![data(), objects(), but]), None);
+        let function = field("resources.type", &["AWS::Lambda::Function"]);
+        let some = AdvancedFieldSelector::builder().field("resources.ARN");
+        let some = some.starts_with("arn:aws:lambda:r:1:function:a").build().unwrap();
+        let some = advanced(vec![data(), function, some]).unwrap();
+        let arns = &some.data_resources["AWS::Lambda::Function"];
+        assert_eq!(arns.first().unwrap(), "arn:aws:lambda:r:1:function:a*");
     }
 
     #[test]

@@ -28,8 +28,8 @@ async fn aws() -> Aws {
 
 /// Path-style, as a server without wildcard DNS wants it.
 fn s3(aws: &Aws) -> aws_sdk_s3::Client {
-    aws.client_of(|config, recorder| {
-        let config = aws_sdk_s3::config::Builder::from(config).interceptor(recorder);
+    aws.client_of(|config, _| {
+        let config = aws_sdk_s3::config::Builder::from(config);
         aws_sdk_s3::Client::from_conf(config.force_path_style(true).build())
     })
 }
@@ -138,6 +138,55 @@ async fn scheduled_deletions_are_taken_back() {
         assert_eq!(id(&first, logical), id(&second, logical), "{logical} came back");
     }
     assert_no_drift(&aws, &stack).await;
+    assert_gone(&aws, &stack).await;
+}
+
+#[tokio::test]
+async fn whom_a_key_is_lent_to_is_read_and_never_planned() {
+    let aws = aws().await;
+    let stack = stack("grants", &spec(&aws));
+    let made = up(&aws, &stack).await;
+    let key = id(&made, "security/key-rds");
+    let role = format!("arn:aws:iam::{}:role/partner", aws.account_id());
+    client!(aws, aws_sdk_kms)
+        .create_grant()
+        .key_id(&key)
+        .grantee_principal(&role)
+        .operations(aws_sdk_kms::types::GrantOperation::Decrypt)
+        .send()
+        .await
+        .unwrap();
+    let inventory = collect(&aws, KINDS, &Scope::Account, &Journal::in_memory()).await;
+    let keys = inventory.of::<security::Key>().unwrap();
+    let lent = keys.iter().find(|live| live.id == key).unwrap();
+    let grants: Vec<_> =
+        lent.spec.grants.iter().map(|one| (&one.grantee, &one.operations)).collect();
+    assert_eq!(grants, [(&role, &["Decrypt".to_owned()].into())]);
+    assert_eq!(lent.spec.key_spec.as_deref(), Some("SYMMETRIC_DEFAULT"));
+    assert_no_drift(&aws, &stack).await;
+    assert_gone(&aws, &stack).await;
+}
+
+#[tokio::test]
+async fn what_is_not_of_the_stack_is_left_out_and_does_not_look_read() {
+    let aws = aws().await;
+    let stack = stack("strangers", &spec(&aws));
+    up(&aws, &stack).await;
+    let other = Scope::Stack(StackName::new("another", "strangers"));
+    let inventory = collect(&aws, KINDS, &other, &Journal::in_memory()).await;
+    for (kind, field) in [
+        ("kms.key", "policy"),
+        ("kms.key", "grants"),
+        ("s3.bucket", "policy"),
+        ("s3.bucket", "public_access_block"),
+        ("secretsmanager.secret", "policy"),
+        ("cloudtrail.trail", "logging"),
+    ] {
+        let all = inventory.of_kind(kind);
+        assert!(!all.is_empty(), "{kind}");
+        let left_out = |live: &engine::Live| live.unreadable[field].is_not_asked();
+        assert!(all.iter().all(left_out), "{kind}.{field}");
+    }
     assert_gone(&aws, &stack).await;
 }
 
