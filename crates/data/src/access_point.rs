@@ -8,8 +8,8 @@ use aws_sdk_efs::types::{
 };
 use engine::vocabulary::{AccessPointArn, AccessPointId, FileSystemId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Poll, Readiness, Ref, Replacement,
-    Resource, Result, Scope, Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Readiness, Ref,
+    Replacement, Resource, Result, Scope, Status, Tags, Traits, When, client,
 };
 use serde::{Deserialize, Serialize};
 
@@ -62,9 +62,31 @@ impl Resource for AccessPoint {
     const TRAITS: Traits = Traits {
         immutable: &["file_system_id", "posix_user", "root_directory"],
         replacement: Replacement::CreateFirst,
-        ready: Poll::SHORT,
-        gone: Poll::SHORT,
+        ready: Poll::SHORT.expecting(5),
+        gone: Poll::SHORT.expecting(5),
         not_yet: &[("IncorrectFileSystemLifeCycleState", ""), ("FileSystemNotFound", "")],
+        attached_by: &[("file_system_id", "efs.file_system")],
+        permissions: Permissions {
+            read: &[Allow::to(&["elasticfilesystem:DescribeAccessPoints"])],
+            make: &[
+                Allow::to(&["elasticfilesystem:CreateAccessPoint"])
+                    .on(&["elasticfilesystem:{here}:file-system/*"])
+                    .of_stack(),
+                Allow::to(&["elasticfilesystem:TagResource"])
+                    .on(&["elasticfilesystem:{here}:*/*"])
+                    .for_stack()
+                    .under(&[When::equals(
+                        "elasticfilesystem:CreateAction",
+                        &["CreateAccessPoint"],
+                    )]),
+                Allow::to(&["elasticfilesystem:TagResource", "elasticfilesystem:UntagResource"])
+                    .on(&["elasticfilesystem:{here}:*/*"])
+                    .of_stack(),
+            ],
+            remove: &[Allow::to(&["elasticfilesystem:DeleteAccessPoint"])
+                .on(&["elasticfilesystem:{here}:access-point/*"])
+                .of_stack()],
+        },
         ..Traits::of("efs.access_point")
     };
     type Id = AccessPointId;

@@ -174,7 +174,8 @@ pub fn declare(stack: &mut Stack, spec: &BackupSpec) -> Backup {
     let cluster = spec.cluster.as_ref().map(|cluster| cluster.cast::<Arn>());
     let file_system = spec.file_system.as_ref().map(|file_system| file_system.cast::<Arn>());
     let resources: BTreeSet<Ref<Arn>> = cluster.into_iter().chain(file_system).collect();
-    let selection = BackupSelection { role: spec.role.clone(), resources };
+    let selection =
+        BackupSelection { role: spec.role.clone(), resources, ..BackupSelection::default() };
     let plan = BackupPlan {
         name: stack.name().of("backup"),
         rules: rules.collect(),

@@ -4,18 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_backup::types::{
     BackupPlan as SdkPlan, BackupPlanInput, BackupPlansListMember, BackupRule as SdkRule,
-    BackupRuleInput, BackupSelection as SdkSelection, BackupSelectionsListMember, CopyAction,
-    Lifecycle,
+    BackupRuleInput, BackupSelection as SdkSelection, BackupSelectionsListMember, Condition,
+    ConditionParameter, ConditionType, Conditions, CopyAction, Lifecycle,
 };
 use engine::vocabulary::{Arn, Id, Name, RoleArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Ref, Resource, Result, Scope, Tags,
-    Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Ref, Resource, Result,
+    Scope, Tags, Traits, When, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use crate::backup_vault::{retag, tags_of};
+
+/// How a condition names a tag.
+const RESOURCE_TAG_KEY: &str = "aws:ResourceTag/";
 
 /// A backup plan. Every change of its rules makes a new version of it.
 ///
@@ -55,13 +58,44 @@ pub struct BackupRule {
     pub copy_to: BTreeSet<String>,
 }
 
-/// What is backed up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What is backed up: what is named by `resources` (everything, where that is empty) and not by
+/// `not_resources`, and has one of `any_tag` and fulfils `conditions`, where there are such.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupSelection {
     /// The role that reads the stores. `backup.amazonaws.com` must be able to assume it.
     pub role: Ref<RoleArn>,
-    /// The ARNs of the stores.
+    /// The ARNs of the stores, with `*` for any text.
     pub resources: BTreeSet<Ref<Arn>>,
+    /// The ARNs of what is left out, with `*` for any text.
+    pub not_resources: BTreeSet<String>,
+    /// Tags of which one is enough.
+    pub any_tag: BTreeSet<(String, String)>,
+    /// Conditions that hold all.
+    pub conditions: BTreeSet<TagCondition>,
+}
+
+/// A condition on a tag.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TagCondition {
+    /// How it compares.
+    pub test: TagTest,
+    /// The tag's key, without the `aws:ResourceTag/` before it.
+    pub tag: String,
+    /// What its value is compared with.
+    pub value: String,
+}
+
+/// How a condition compares a tag's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum TagTest {
+    /// The same text.
+    StringEquals,
+    /// Another text.
+    StringNotEquals,
+    /// A text that matches, with `*` for any text.
+    StringLike,
+    /// A text that does not.
+    StringNotLike,
 }
 
 impl Resource for BackupPlan {
@@ -74,6 +108,35 @@ impl Resource for BackupPlan {
             ("InvalidParameterValueException", "vault"),
             ("InvalidRequestException", "selections must be deleted"),
         ],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "backup:ListBackupPlans",
+                "backup:GetBackupPlan",
+                "backup:ListBackupSelections",
+                "backup:GetBackupSelection",
+                "backup:ListTags",
+            ])],
+            make: &[
+                Allow::to(&["backup:CreateBackupPlan", "backup:TagResource"])
+                    .on(&["backup:{here}:backup-plan:*"])
+                    .for_stack(),
+                Allow::to(&[
+                    "backup:UpdateBackupPlan",
+                    "backup:CreateBackupSelection",
+                    "backup:DeleteBackupSelection",
+                    "backup:TagResource",
+                    "backup:UntagResource",
+                ])
+                .on(&["backup:{here}:backup-plan:*"])
+                .of_stack(),
+                Allow::to(&["iam:PassRole"])
+                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
+                    .under(&[When::equals("iam:PassedToService", &["backup.amazonaws.com"])]),
+            ],
+            remove: &[Allow::to(&["backup:DeleteBackupSelection", "backup:DeleteBackupPlan"])
+                .on(&["backup:{here}:backup-plan:*"])
+                .of_stack()],
+        },
         ..Traits::of("backup.plan")
     };
     type Id = Id;
@@ -168,18 +231,82 @@ impl BackupPlan {
             }
         }
         for (name, selection) in missing {
-            let resources = selection.resources.into_iter().map(String::from).collect();
-            let wanted = SdkSelection::builder()
-                .selection_name(name)
-                .iam_role_arn(selection.role)
-                .set_resources(Some(resources))
-                .build()
-                .map_err(|why| Error::invalid("a backup selection", why))?;
-            let call =
-                backup.create_backup_selection().backup_plan_id(plan).backup_selection(wanted);
+            let call = backup
+                .create_backup_selection()
+                .backup_plan_id(plan)
+                .backup_selection(selection.to_sdk(&name)?);
             aws.call("backup:CreateBackupSelection", call.send()).await?;
         }
         Ok(())
+    }
+}
+
+impl BackupSelection {
+    fn to_sdk(&self, name: &str) -> Result<SdkSelection> {
+        let resources: Vec<String> = self.resources.iter().map(ToString::to_string).collect();
+        let others: Vec<String> = self.not_resources.iter().cloned().collect();
+        let tags = self.any_tag.iter().map(|(key, value)| {
+            Condition::builder()
+                .condition_type(ConditionType::Stringequals)
+                .condition_key(key)
+                .condition_value(value)
+                .build()
+        });
+        let invalid = |why| Error::invalid("a backup selection", why);
+        let tags: Vec<Condition> = tags.collect::<std::result::Result<_, _>>().map_err(invalid)?;
+        let mut conditions = Conditions::builder();
+        for one in &self.conditions {
+            let parameter = ConditionParameter::builder()
+                .condition_key(format!("{RESOURCE_TAG_KEY}{}", one.tag))
+                .condition_value(&one.value)
+                .build();
+            conditions = match one.test {
+                TagTest::StringEquals => conditions.string_equals(parameter),
+                TagTest::StringNotEquals => conditions.string_not_equals(parameter),
+                TagTest::StringLike => conditions.string_like(parameter),
+                TagTest::StringNotLike => conditions.string_not_like(parameter),
+            };
+        }
+        SdkSelection::builder()
+            .selection_name(name)
+            .iam_role_arn(self.role.as_str())
+            .set_resources((!resources.is_empty()).then_some(resources))
+            .set_not_resources((!others.is_empty()).then_some(others))
+            .set_list_of_tags((!tags.is_empty()).then_some(tags))
+            .set_conditions((!self.conditions.is_empty()).then(|| conditions.build()))
+            .build()
+            .map_err(invalid)
+    }
+
+    fn of(found: SdkSelection) -> Self {
+        let conditions = found.conditions.iter().flat_map(|all| {
+            [
+                (TagTest::StringEquals, all.string_equals()),
+                (TagTest::StringNotEquals, all.string_not_equals()),
+                (TagTest::StringLike, all.string_like()),
+                (TagTest::StringNotLike, all.string_not_like()),
+            ]
+        });
+        let conditions = conditions.flat_map(|(test, all)| {
+            all.iter().map(move |one| {
+                let key = one.condition_key().unwrap_or_default();
+                TagCondition {
+                    test,
+                    tag: key.strip_prefix(RESOURCE_TAG_KEY).unwrap_or(key).to_owned(),
+                    value: one.condition_value().unwrap_or_default().to_owned(),
+                }
+            })
+        });
+        let tags = found.list_of_tags.iter().flatten();
+        Self {
+            conditions: conditions.collect(),
+            any_tag: tags
+                .map(|one| (one.condition_key().to_owned(), one.condition_value().to_owned()))
+                .collect(),
+            role: Ref::known(found.iam_role_arn),
+            resources: found.resources.unwrap_or_default().into_iter().map(Ref::known).collect(),
+            not_resources: found.not_resources.unwrap_or_default().into_iter().collect(),
+        }
     }
 }
 
@@ -295,12 +422,8 @@ async fn selections(aws: &Aws, plan: &str) -> Result<Vec<(String, String, Backup
         let Some(answer) = aws.find(action, call.send()).await? else { continue };
         let selection = answer.backup_selection;
         let selection = selection.ok_or_else(|| Error::incomplete(action, "the selection"))?;
-        let resources = selection.resources.unwrap_or_default().into_iter().map(Ref::known);
-        let spec = BackupSelection {
-            role: Ref::known(selection.iam_role_arn),
-            resources: resources.collect(),
-        };
-        found.push((id, selection.selection_name, spec));
+        let name = selection.selection_name.clone();
+        found.push((id, name, BackupSelection::of(selection)));
     }
     Ok(found)
 }
@@ -343,6 +466,29 @@ mod tests {
         assert_eq!((rule.start_window_minutes, rule.completion_window_minutes), (480, 10_080));
         assert_eq!(rule.timezone, "Etc/UTC");
         assert_eq!(rule.delete_after_days, None, "kept for ever, and not for a while");
+    }
+
+    #[test]
+    fn a_selection_reads_back_as_it_was_asked_for() {
+        let condition = |test, value: &str| TagCondition {
+            test,
+            tag: "DataClassification".into(),
+            value: value.into(),
+        };
+        let wanted = BackupSelection {
+            role: "arn:aws:iam::123456789012:role/backup".into(),
+            resources: BTreeSet::from(["arn:aws:rds:*:*:cluster:*".into()]),
+            not_resources: BTreeSet::from(["arn:aws:rds:*:*:cluster:scratch".into()]),
+            any_tag: BTreeSet::from([("Backup".into(), "daily".into())]),
+            conditions: BTreeSet::from([
+                condition(TagTest::StringLike, "education-*"),
+                condition(TagTest::StringNotEquals, "none"),
+            ]),
+        };
+        let sent = wanted.to_sdk("records").unwrap();
+        let key = sent.conditions().unwrap().string_like()[0].condition_key();
+        assert_eq!(key, Some("aws:ResourceTag/DataClassification"));
+        assert_eq!(BackupSelection::of(sent), wanted);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use aws_sdk_backup::types::BackupVaultListMember;
 use engine::vocabulary::{Arn, ForEfs, KeyArn, Name};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Policy, Poll, Readiness, Ref, Resource,
-    Result, Scope, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Policy, Poll,
+    Readiness, Ref, Resource, Result, Scope, Tags, Traits, When, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,54 @@ impl Resource for BackupVault {
             // Recovery points go one by one before the vault can.
             ("InvalidRequestException", "recovery points"),
         ],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "backup:ListBackupVaults",
+                "backup:DescribeBackupVault",
+                "backup:GetBackupVaultAccessPolicy",
+                "backup:ListTags",
+            ])],
+            make: &[
+                Allow::to(&[
+                    "backup:CreateBackupVault",
+                    "backup:PutBackupVaultLockConfiguration",
+                    "backup:DeleteBackupVaultLockConfiguration",
+                    "backup:PutBackupVaultAccessPolicy",
+                    "backup:DeleteBackupVaultAccessPolicy",
+                    "backup:TagResource",
+                    "backup:UntagResource",
+                ])
+                .on(&["backup:{here}:backup-vault:{name}"]),
+                // https://docs.aws.amazon.com/aws-backup/latest/devguide/create-a-vault.html
+                Allow::to(&["backup-storage:MountCapsule"]),
+                Allow::to(&["kms:CreateGrant"]).on(&["kms:{here}:key/*"]).of_stack().under(&[
+                    When::equals("kms:ViaService", &["backup.{region}.amazonaws.com"]),
+                    When::is_true("kms:GrantIsForAWSResource"),
+                ]),
+                Allow::to(&["kms:GenerateDataKey", "kms:Decrypt"])
+                    .on(&["kms:{here}:key/*"])
+                    .of_stack()
+                    .under(&[When::equals("kms:ViaService", &["backup.{region}.amazonaws.com"])]),
+                Allow::to(&["kms:RetireGrant"])
+                    .on(&["kms:{here}:key/*"])
+                    .of_stack()
+                    .under(&[When::equals("kms:ViaService", &["backup.{region}.amazonaws.com"])]),
+            ],
+            remove: &[
+                Allow::to(&[
+                    "backup:DeleteBackupVaultLockConfiguration",
+                    "backup:DeleteBackupVaultAccessPolicy",
+                    "backup:ListRecoveryPointsByBackupVault",
+                    "backup:DeleteBackupVault",
+                ])
+                .on(&["backup:{here}:backup-vault:{name}"]),
+                // Recovery points are ARNs of the services that are backed up.
+                Allow::to(&["backup:DeleteRecoveryPoint"]).on(&[
+                    "rds:{here}:cluster-snapshot:awsbackup:*",
+                    "backup:{here}:recovery-point:*",
+                ]),
+            ],
+        },
         ..Traits::of("backup.vault")
     };
     type Id = Name;

@@ -56,6 +56,9 @@ pub struct CacheSettings {
     pub nodes: u8,
     /// The port.
     pub port: u16,
+    /// Whether clients must speak TLS, and with it present the token. Without, records cross the network in
+    /// plain.
+    pub transit_encryption: bool,
     /// How long automatic snapshots are kept, in days: 1 to 35.
     pub snapshot_retention_days: u8,
     /// When they are taken, in UTC.
@@ -74,6 +77,7 @@ impl Default for CacheSettings {
             node_type: "cache.t4g.medium".into(),
             nodes: 2,
             port: 6379,
+            transit_encryption: true,
             snapshot_retention_days: 5,
             snapshot_window: "03:00-05:00".into(),
             maintenance_window: "mon:05:00-mon:07:00".into(),
@@ -175,10 +179,11 @@ pub fn declare(stack: &mut Stack, spec: &CacheSpec) -> Cache {
             }),
             at_rest_encryption: true,
             kms_key: Some(spec.key.clone()),
-            transit_encryption: true,
-            transit_encryption_mode: Some("required".into()),
-            auth_token: true,
-            auth_secret: Some(spec.secret.clone()),
+            transit_encryption: settings.transit_encryption,
+            transit_encryption_mode: settings.transit_encryption.then(|| "required".into()),
+            // AWS takes a token only where it does not travel in plain.
+            auth_token: settings.transit_encryption,
+            auth_secret: settings.transit_encryption.then(|| spec.secret.clone()),
             user_groups: BTreeSet::new(),
             snapshot_retention_days: settings.snapshot_retention_days.into(),
             snapshot_window: settings.snapshot_window.clone(),
@@ -187,6 +192,8 @@ pub fn declare(stack: &mut Stack, spec: &CacheSpec) -> Cache {
                 ("engine-log".into(), json(&spec.engine_log)),
                 ("slow-log".into(), json(&spec.slow_log)),
             ]),
+            log_errors: BTreeMap::new(),
+            open_users: BTreeSet::new(),
         },
         tags,
     );

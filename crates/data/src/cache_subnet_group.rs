@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_elasticache::types::CacheSubnetGroup as Described;
 use engine::vocabulary::{Arn, Isolated, Name, SubnetId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Ref, Resource, Result, Scope, Tags,
-    Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Ref, Resource, Result,
+    Scope, Tags, Traits, client,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,22 @@ impl Resource for CacheSubnetGroup {
         immutable: &["name"],
         // Subnets that were made a moment ago.
         not_yet: &[("InvalidSubnet", "")],
+        attached_by: &[("subnets", "ec2.subnet")],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "elasticache:DescribeCacheSubnetGroups",
+                "elasticache:ListTagsForResource",
+            ])],
+            make: &[Allow::to(&[
+                "elasticache:CreateCacheSubnetGroup",
+                "elasticache:ModifyCacheSubnetGroup",
+                "elasticache:AddTagsToResource",
+                "elasticache:RemoveTagsFromResource",
+            ])
+            .on(&["elasticache:{here}:subnetgroup:{name}"])],
+            remove: &[Allow::to(&["elasticache:DeleteCacheSubnetGroup"])
+                .on(&["elasticache:{here}:subnetgroup:{name}"])],
+        },
         ..Traits::of("elasticache.subnet_group")
     };
     type Id = Name;

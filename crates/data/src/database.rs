@@ -258,6 +258,8 @@ pub fn declare(stack: &mut Stack, spec: &DatabaseSpec) -> Database {
             // Once its parameters are set: libraries are loaded when an instance first starts.
             parameter_group: parameter_group.ready().id(),
             members: BTreeSet::new(),
+            managed_secret: None,
+            restart_pending: BTreeSet::new(),
         },
         record_store(cluster_name(&name)),
     );
@@ -270,6 +272,9 @@ pub fn declare(stack: &mut Stack, spec: &DatabaseSpec) -> Database {
                 DbInstance {
                     identifier: instance_name(&name, number),
                     cluster: Some(cluster.id()),
+                    port: None,
+                    subnets: BTreeSet::new(),
+                    security_groups: BTreeSet::new(),
                     engine: ENGINE.into(),
                     class: "db.serverless".into(),
                     availability_zone: zone.clone(),
@@ -284,6 +289,8 @@ pub fn declare(stack: &mut Stack, spec: &DatabaseSpec) -> Database {
                     maintenance_window: settings.maintenance_window.clone(),
                     promotion_tier: 1,
                     monitoring: None,
+                    parameter_groups: BTreeMap::new(),
+                    standalone: None,
                 },
                 record_store(instance_name(&name, number)),
             )

@@ -6,19 +6,21 @@ use std::collections::BTreeSet;
 use aws_sdk_rds::types::{
     CloudwatchLogsExportConfiguration, DbCluster as Described, ServerlessV2ScalingConfiguration,
 };
+use engine::credential::Content;
 use engine::vocabulary::{
     DbClusterArn, DbClusterId, ForRds, HostName, Id, KeyArn, LogGroupName, Name, SecretArn,
     SecurityGroupId,
 };
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Handle, Live, New, Poll, Readiness, Ref, Resource,
-    Result, Scope, Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Handle, Live, New, Permissions, Poll,
+    Readiness, Ref, Resource, Result, Scope, Status, Tags, Traits, When, client,
 };
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::rds::{from_rds, retag, to_rds};
+use crate::exists::already;
+use crate::rds::{from_rds, managed_secret, retag, to_rds};
 use crate::secret;
 use crate::version::{is_same_or_newer_minor, major};
 
@@ -50,7 +52,7 @@ pub struct DbCluster {
     pub database_name: Option<String>,
     /// The user that may do everything but be superuser.
     pub master_username: String,
-    /// The secret with that user's password, in its field `password`. Read when the cluster is made,
+    /// The secret with that user's password, in its field `password`. Needed when the cluster is made,
     /// and never kept.
     pub master_secret: Option<Ref<SecretArn>>,
     /// The port.
@@ -88,6 +90,14 @@ pub struct DbCluster {
     /// the instances of a cluster that stays when the rest of a stack is destroyed.
     #[serde(default)]
     pub members: BTreeSet<String>,
+    /// The ARN of the secret in which RDS itself keeps and rotates the master user's password. Read
+    /// for who inspects it; this project's clusters have a [`master_secret`](Self::master_secret).
+    #[serde(default)]
+    pub managed_secret: Option<String>,
+    /// The instances that have to restart before the parameter group's values hold. Read for who
+    /// inspects it.
+    #[serde(default)]
+    pub restart_pending: BTreeSet<String>,
 }
 
 /// What serverless instances may use, in Aurora capacity units (2 GiB of memory each).
@@ -128,10 +138,10 @@ impl Resource for DbCluster {
         ],
         // Not set at all; late is what lets go before deletion.
         late: &["members"],
-        write_only: &["master_secret", "log_group", "members"],
+        write_only: &["master_secret", "log_group", "members", "managed_secret", "restart_pending"],
         protected: true,
-        ready: Poll::LONG,
-        gone: Poll::LONG,
+        ready: Poll::LONG.expecting(60),
+        gone: Poll::LONG.expecting(120),
         not_yet: &[
             ("DBSubnetGroupNotFoundFault", ""),
             ("DBClusterParameterGroupNotFound", ""),
@@ -142,6 +152,63 @@ impl Resource for DbCluster {
             // Another change is under way, or instances are on their way out.
             ("InvalidDBClusterStateFault", ""),
         ],
+        attached_by: &[("subnet_group", "rds.subnet_group")],
+        permissions: Permissions {
+            read: &[Allow::to(&["rds:DescribeDBClusters"])],
+            make: &[
+                Allow::to(&["rds:CreateDBCluster"]).on(&[
+                    "rds:{here}:cluster:{name}",
+                    "rds:{here}:cluster-pg:{name}",
+                    "rds:{here}:cluster-pg:{successor}",
+                    "rds:{here}:subgrp:{name}",
+                    "rds:{here}:og:default:*",
+                ]),
+                Allow::to(&["rds:ModifyDBCluster"]).on(&[
+                    "rds:{here}:cluster:{name}",
+                    "rds:{here}:cluster-pg:{name}",
+                    "rds:{here}:cluster-pg:{successor}",
+                    "rds:{here}:og:default:*",
+                ]),
+                Allow::to(&["rds:AddTagsToResource", "rds:RemoveTagsFromResource"])
+                    .on(&["rds:{here}:cluster:{name}"]),
+                Allow::to(&["iam:CreateServiceLinkedRole"])
+                    .on(&["iam::{account}:role/aws-service-role/*"])
+                    .under(&[When::equals("iam:AWSServiceName", &["rds.amazonaws.com"])]),
+                // RDS works with the key in the name of who makes the cluster:
+                // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html
+                Allow::to(&["kms:CreateGrant"]).on(&["kms:{here}:key/*"]).of_stack().under(&[
+                    When::equals("kms:ViaService", &["rds.{region}.amazonaws.com"]),
+                    When::is_true("kms:GrantIsForAWSResource"),
+                ]),
+                Allow::to(&["kms:GenerateDataKey", "kms:Decrypt"])
+                    .on(&["kms:{here}:key/*"])
+                    .of_stack()
+                    .under(&[When::equals("kms:ViaService", &["rds.{region}.amazonaws.com"])]),
+                // Its password is generated anew when it is made (see `secret`).
+                Allow::to(&["secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue"])
+                    .on(&["secretsmanager:{here}:secret:{name}-??????"]),
+                Allow::to(&["kms:GenerateDataKey", "kms:Decrypt"])
+                    .on(&["kms:{here}:key/*"])
+                    .of_stack()
+                    .under(&[When::equals(
+                        "kms:ViaService",
+                        &["secretsmanager.{region}.amazonaws.com"],
+                    )]),
+            ],
+            remove: &[
+                Allow::to(&["rds:ModifyDBCluster", "rds:DeleteDBCluster"])
+                    .on(&["rds:{here}:cluster:{name}"]),
+                // The final snapshot, whose name is cut where it is long, takes the tags of the cluster:
+                // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html
+                Allow::to(&[
+                    "rds:DeleteDBCluster",
+                    "rds:CreateDBClusterSnapshot",
+                    "rds:AddTagsToResource",
+                ])
+                .on(&["rds:{here}:cluster-snapshot:{project}-*-final-*"]),
+                Allow::to(&["rds:CreateDBClusterSnapshot"]).on(&["rds:{here}:cluster:{name}"]),
+            ],
+        },
         ..Traits::of("rds.cluster")
     };
     type Id = DbClusterId;
@@ -161,7 +228,14 @@ impl Resource for DbCluster {
         let Some(secret) = &self.master_secret else {
             return Err(Error::invalid(&self.identifier, "a new cluster needs a master secret"));
         };
-        let password = secret::read(aws, secret.as_str(), &["password"]).await?;
+        // The value in the secret of a cluster that exists is not to change.
+        if describe(aws, &self.identifier).await?.is_some() {
+            return Err(already(action, "DBClusterAlreadyExistsFault", &self.identifier));
+        }
+        let port = u16::try_from(self.port).map_err(|why| Error::invalid("the port", why))?;
+        let content = Content::postgres(&self.master_username, port, self.database_name.as_deref());
+        let password =
+            secret::for_new_store(aws, secret.as_str(), &["password"], &content, &new.tags).await?;
         let call = client!(aws, aws_sdk_rds)
             .create_db_cluster()
             .db_cluster_identifier(&self.identifier)
@@ -347,6 +421,13 @@ fn live(action: &str, cluster: Described) -> Result<Live<DbCluster>> {
             .filter_map(|one| one.db_instance_identifier())
             .map(str::to_owned)
             .collect(),
+        managed_secret: managed_secret(cluster.master_user_secret()),
+        restart_pending: cluster
+            .db_cluster_members()
+            .iter()
+            .filter(|one| one.db_cluster_parameter_group_status() == Some("pending-reboot"))
+            .filter_map(|one| one.db_instance_identifier().map(str::to_owned))
+            .collect(),
     };
     let status = match cluster.status().unwrap_or_default() {
         // The key can be given back; the cluster must not be replaced for it.
@@ -408,6 +489,20 @@ mod tests {
         assert!(!bare.storage_encrypted && !bare.deletion_protection && !bare.iam_authentication);
         assert_eq!((bare.kms_key, bare.scaling, bare.backup_retention_days), (None, None, 0));
         assert!(live("rds:DescribeDBClusters", Described::builder().build()).is_err());
+    }
+
+    #[test]
+    fn an_instance_that_has_yet_to_restart_is_named() {
+        let member = |name: &str, status: &str| {
+            aws_sdk_rds::types::DbClusterMember::builder()
+                .db_instance_identifier(name)
+                .db_cluster_parameter_group_status(status)
+                .build()
+        };
+        let cluster = described()
+            .db_cluster_members(member("one", "in-sync"))
+            .db_cluster_members(member("two", "pending-reboot"));
+        assert_eq!(read(cluster.build()).spec.restart_pending, ["two".to_owned()].into());
     }
 
     #[test]

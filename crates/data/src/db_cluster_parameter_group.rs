@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_rds::types::{ApplyMethod, Parameter};
 use engine::vocabulary::{Arn, Name};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Replacement, Resource, Result, Scope,
-    Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Replacement, Resource,
+    Result, Scope, Tags, Traits, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,23 @@ impl Resource for DbClusterParameterGroup {
             // Clusters that are on their way out, or a change that is still being applied.
             ("InvalidDBParameterGroupState", ""),
         ],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "rds:DescribeDBClusterParameterGroups",
+                "rds:DescribeDBClusterParameters",
+                "rds:ListTagsForResource",
+            ])],
+            make: &[Allow::to(&[
+                "rds:CreateDBClusterParameterGroup",
+                "rds:ModifyDBClusterParameterGroup",
+                "rds:ResetDBClusterParameterGroup",
+                "rds:AddTagsToResource",
+                "rds:RemoveTagsFromResource",
+            ])
+            .on(&["rds:{here}:cluster-pg:{name}", "rds:{here}:cluster-pg:{successor}"])],
+            remove: &[Allow::to(&["rds:DeleteDBClusterParameterGroup"])
+                .on(&["rds:{here}:cluster-pg:{name}", "rds:{here}:cluster-pg:{successor}"])],
+        },
         ..Traits::of("rds.cluster_parameter_group")
     };
     type Id = Name;

@@ -1,14 +1,16 @@
 //! `rds.instance`: a database instance: the compute of an Aurora cluster.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_rds::types::DbInstance as Described;
 use engine::vocabulary::{Arn, DbClusterId, ForRds, Id, KeyArn, RoleArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Poll, Readiness, Ref, Replacement,
-    Resource, Result, Scope, Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Readiness, Ref,
+    Replacement, Resource, Result, Scope, Status, Tags, Traits, When, client,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::rds::{from_rds, retag, to_rds};
+use crate::rds::{from_rds, managed_secret, retag, to_rds};
 
 /// AWS's words for an instance that works.
 const GOOD: &[&str] =
@@ -39,6 +41,16 @@ pub struct DbInstance {
     pub identifier: String,
     /// The cluster that it belongs to; `None` for an instance that stands alone.
     pub cluster: Option<Ref<DbClusterId>>,
+    /// The port of an instance that stands alone; others have their cluster's. So it is with the subnets
+    /// and groups: such instances are read and not made.
+    #[serde(default)]
+    pub port: Option<i32>,
+    /// The subnets that an instance that stands alone may lie in.
+    #[serde(default)]
+    pub subnets: BTreeSet<String>,
+    /// The security groups of an instance that stands alone.
+    #[serde(default)]
+    pub security_groups: BTreeSet<String>,
     /// `aurora-postgresql`.
     pub engine: String,
     /// `db.serverless`, or an instance class.
@@ -61,6 +73,37 @@ pub struct DbInstance {
     pub promotion_tier: i32,
     /// What the operating system reports; `None` when that is off.
     pub monitoring: Option<Monitoring>,
+    /// Its parameter groups, with whether their values hold: `in-sync`, `pending-reboot`. They go
+    /// before the cluster's. Read for who inspects it.
+    #[serde(default)]
+    pub parameter_groups: BTreeMap<String, String>,
+    /// What an instance of a cluster has of its cluster; `None` for such a one. Read for who inspects
+    /// it, because only instances of clusters are made here.
+    #[serde(default)]
+    pub standalone: Option<Standalone>,
+}
+
+/// What an instance has that belongs to no cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standalone {
+    /// The engine's version: `17.6`.
+    pub engine_version: String,
+    /// Whether a standby in another availability zone takes over.
+    pub multi_az: bool,
+    /// The instance (or, from another region, its ARN) that it is a read replica of.
+    pub replica_of: Option<String>,
+    /// How long automatic backups are kept, in days; 0 for none.
+    pub backup_retention_days: i32,
+    /// Whether snapshots get the instance's tags.
+    pub copy_tags_to_snapshot: bool,
+    /// Whether AWS refuses to delete it.
+    pub deletion_protection: bool,
+    /// Whether database users may sign in with IAM.
+    pub iam_authentication: bool,
+    /// The logs that go to CloudWatch: `postgresql`.
+    pub log_exports: BTreeSet<String>,
+    /// The ARN of the secret in which RDS itself keeps and rotates the master user's password.
+    pub managed_secret: Option<String>,
 }
 
 /// Performance insights of an instance.
@@ -92,10 +135,11 @@ impl Resource for DbInstance {
             "storage_encrypted",
             "kms_key",
         ],
+        write_only: &["parameter_groups", "standalone"],
         // The successor joins the cluster before the predecessor leaves it.
         replacement: Replacement::CreateFirst,
-        ready: Poll::LONG,
-        gone: Poll::LONG,
+        ready: Poll::LONG.expecting(480),
+        gone: Poll::LONG.expecting(300),
         not_yet: &[
             ("DBClusterNotFoundFault", ""),
             // The cluster is being made or changed.
@@ -104,6 +148,38 @@ impl Resource for DbInstance {
             ("KMSKeyNotAccessibleFault", ""),
             ("InvalidParameterValue", "IAM role ARN value is invalid"),
         ],
+        attached_by: &[("cluster", "rds.cluster"), ("subnets", "ec2.subnet")],
+        permissions: Permissions {
+            read: &[Allow::to(&["rds:DescribeDBInstances"])],
+            make: &[
+                Allow::to(&["rds:CreateDBInstance"]).on(&[
+                    "rds:{here}:db:{name}",
+                    "rds:{here}:db:{successor}",
+                    "rds:{here}:cluster:{name}",
+                    "rds:{here}:subgrp:{name}",
+                    "rds:{here}:og:default:*",
+                    "rds:{here}:pg:default.*",
+                ]),
+                Allow::to(&["rds:ModifyDBInstance"]).on(&[
+                    "rds:{here}:db:{name}",
+                    "rds:{here}:db:{successor}",
+                    "rds:{here}:og:default:*",
+                    "rds:{here}:pg:default.*",
+                ]),
+                Allow::to(&["rds:AddTagsToResource", "rds:RemoveTagsFromResource"])
+                    .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"]),
+                Allow::to(&["kms:CreateGrant"]).on(&["kms:{here}:key/*"]).of_stack().under(&[
+                    When::equals("kms:ViaService", &["rds.{region}.amazonaws.com"]),
+                    When::is_true("kms:GrantIsForAWSResource"),
+                ]),
+                Allow::to(&["kms:GenerateDataKey", "kms:Decrypt"])
+                    .on(&["kms:{here}:key/*"])
+                    .of_stack()
+                    .under(&[When::equals("kms:ViaService", &["rds.{region}.amazonaws.com"])]),
+            ],
+            remove: &[Allow::to(&["rds:DeleteDBInstance"])
+                .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"])],
+        },
         ..Traits::of("rds.instance")
     };
     type Id = Id;
@@ -224,9 +300,13 @@ fn live(action: &str, instance: Described) -> Result<Live<DbInstance>> {
         }
         _ => None,
     };
+    let (port, subnets, security_groups) = own_place(&instance);
     let spec = DbInstance {
         identifier: id.clone(),
         cluster: instance.db_cluster_identifier().map(Ref::from),
+        port,
+        subnets,
+        security_groups,
         engine: instance.engine().unwrap_or_default().into(),
         class: instance.db_instance_class().unwrap_or_default().into(),
         availability_zone: instance.availability_zone().unwrap_or_default().into(),
@@ -242,12 +322,54 @@ fn live(action: &str, instance: Described) -> Result<Live<DbInstance>> {
         maintenance_window: instance.preferred_maintenance_window().unwrap_or_default().into(),
         promotion_tier: instance.promotion_tier.unwrap_or_default(),
         monitoring,
+        parameter_groups: instance
+            .db_parameter_groups()
+            .iter()
+            .filter_map(|group| {
+                let status = group.parameter_apply_status().unwrap_or_default();
+                Some((group.db_parameter_group_name()?.to_owned(), status.to_owned()))
+            })
+            .collect(),
+        standalone: instance.db_cluster_identifier().is_none().then(|| standalone(&instance)),
     };
     let word = instance.db_instance_status().unwrap_or_default();
     let mut live =
         Live::new(id, spec).with_status(Status::by_word(word, GOOD, LOST, &["deleting"]));
     live.arn = instance.db_instance_arn;
     Ok(live.with_tags(from_rds(instance.tag_list)))
+}
+
+/// What AWS does not say is taken for the worse.
+fn standalone(instance: &Described) -> Standalone {
+    let source = instance
+        .read_replica_source_db_instance_identifier()
+        .or(instance.read_replica_source_db_cluster_identifier());
+    Standalone {
+        engine_version: instance.engine_version().unwrap_or_default().into(),
+        multi_az: instance.multi_az.unwrap_or_default(),
+        replica_of: source.map(str::to_owned),
+        backup_retention_days: instance.backup_retention_period.unwrap_or_default(),
+        copy_tags_to_snapshot: instance.copy_tags_to_snapshot.unwrap_or_default(),
+        deletion_protection: instance.deletion_protection.unwrap_or_default(),
+        iam_authentication: instance.iam_database_authentication_enabled.unwrap_or_default(),
+        log_exports: instance.enabled_cloudwatch_logs_exports().iter().cloned().collect(),
+        managed_secret: managed_secret(instance.master_user_secret()),
+    }
+}
+
+/// The port, subnets and security groups that an instance has of its own.
+fn own_place(instance: &Described) -> (Option<i32>, BTreeSet<String>, BTreeSet<String>) {
+    if instance.db_cluster_identifier().is_some() {
+        return Default::default();
+    }
+    // Until there is an endpoint, the port is beside it.
+    let port = instance.endpoint().and_then(|endpoint| endpoint.port());
+    let port = port.or(instance.db_instance_port).filter(|port| *port > 0);
+    let subnets = instance.db_subnet_group().map_or(&[][..], |group| group.subnets());
+    let subnets = subnets.iter().filter_map(|one| one.subnet_identifier.clone());
+    let groups = instance.vpc_security_groups().iter();
+    let groups = groups.filter_map(|one| one.vpc_security_group_id.clone());
+    (port, subnets.collect(), groups.collect())
 }
 
 #[cfg(test)]
@@ -267,6 +389,10 @@ mod tests {
         let bare = read(described().build()).spec;
         assert!(bare.publicly_accessible && !bare.storage_encrypted);
         assert_eq!((bare.performance_insights, bare.monitoring), (None, None));
+        let alone = bare.standalone.unwrap();
+        assert!(!alone.multi_az && !alone.deletion_protection && !alone.iam_authentication);
+        let member = described().db_cluster_identifier("student-records-dev").build();
+        assert_eq!(read(member).spec.standalone, None, "that is the cluster's");
     }
 
     #[test]
@@ -281,6 +407,19 @@ mod tests {
             "another would not help"
         );
         assert_eq!(status("deleting"), Status::Deleting);
+    }
+
+    #[test]
+    fn only_an_instance_that_stands_alone_has_a_place_of_its_own() {
+        let group = |id: &str| {
+            let group = aws_sdk_rds::types::VpcSecurityGroupMembership::builder();
+            group.vpc_security_group_id(id).build()
+        };
+        let alone = described().db_instance_port(5432).vpc_security_groups(group("sg-1"));
+        let member = alone.clone().db_cluster_identifier("records");
+        let spec = read(alone.build()).spec;
+        assert_eq!((spec.port, spec.security_groups.len()), (Some(5432), 1));
+        assert!(read(member.build()).spec.security_groups.is_empty());
     }
 
     #[test]

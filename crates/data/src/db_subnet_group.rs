@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_rds::types::DbSubnetGroup as Described;
 use engine::vocabulary::{Arn, Isolated, Name, SubnetId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Ref, Resource, Result, Scope, Status,
-    Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Ref, Resource, Result,
+    Scope, Status, Tags, Traits, client,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,18 @@ impl Resource for DbSubnetGroup {
             // A cluster that is on its way out.
             ("InvalidDBSubnetGroupStateFault", "still using it"),
         ],
+        attached_by: &[("subnets", "ec2.subnet")],
+        permissions: Permissions {
+            read: &[Allow::to(&["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"])],
+            make: &[Allow::to(&[
+                "rds:CreateDBSubnetGroup",
+                "rds:ModifyDBSubnetGroup",
+                "rds:AddTagsToResource",
+                "rds:RemoveTagsFromResource",
+            ])
+            .on(&["rds:{here}:subgrp:{name}"])],
+            remove: &[Allow::to(&["rds:DeleteDBSubnetGroup"]).on(&["rds:{here}:subgrp:{name}"])],
+        },
         ..Traits::of("rds.subnet_group")
     };
     type Id = Name;

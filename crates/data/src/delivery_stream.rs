@@ -11,8 +11,8 @@ use engine::vocabulary::{
     BucketArn, DeliveryStreamArn, DeliveryStreamName, ForLogs, KeyArn, LogGroupName, RoleArn,
 };
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Poll, Readiness, Ref, Resource, Result,
-    Scope, Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Readiness, Ref,
+    Resource, Result, Scope, Status, Tags, Traits, When, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ use crate::exists::told_apart;
 use crate::key_arn::key_arn;
 
 /// A delivery stream that takes records directly and writes them to a bucket. Its id is its name.
+///
+/// Output: `source`, the ARN of what it reads from, where records are not put into it directly: then
+/// they wait in the source, and it keeps none itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryStream {
     /// The name: 1 to 64 letters, digits, `_`, `.` and `-`.
@@ -92,8 +95,8 @@ impl Resource for DeliveryStream {
     const TRAITS: Traits = Traits {
         name: Some("name"),
         immutable: &["name"],
-        ready: Poll::MINUTES,
-        gone: Poll::MINUTES,
+        ready: Poll::MINUTES.expecting(30),
+        gone: Poll::MINUTES.expecting(30),
         not_yet: &[
             // A role, a policy or a key that was made moments ago.
             ("InvalidArgumentException", "unable to assume role"),
@@ -103,6 +106,35 @@ impl Resource for DeliveryStream {
             ("ResourceInUseException", "ACTIVE"),
             ("ConcurrentModificationException", ""),
         ],
+        costly: true,
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "firehose:ListDeliveryStreams",
+                "firehose:DescribeDeliveryStream",
+                "firehose:ListTagsForDeliveryStream",
+            ])],
+            make: &[
+                Allow::to(&[
+                    "firehose:CreateDeliveryStream",
+                    "firehose:UpdateDestination",
+                    "firehose:StartDeliveryStreamEncryption",
+                    "firehose:StopDeliveryStreamEncryption",
+                    "firehose:TagDeliveryStream",
+                    "firehose:UntagDeliveryStream",
+                ])
+                .on(&["firehose:{here}:deliverystream/{name}"]),
+                Allow::to(&["iam:PassRole"])
+                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
+                    .under(&[When::equals("iam:PassedToService", &["firehose.amazonaws.com"])]),
+                // https://docs.aws.amazon.com/firehose/latest/dev/encryption.html
+                Allow::to(&["kms:CreateGrant"]).on(&["kms:{here}:key/*"]).of_stack().under(&[
+                    When::equals("kms:ViaService", &["firehose.{region}.amazonaws.com"]),
+                    When::is_true("kms:GrantIsForAWSResource"),
+                ]),
+            ],
+            remove: &[Allow::to(&["firehose:DeleteDeliveryStream"])
+                .on(&["firehose:{here}:deliverystream/{name}"])],
+        },
         ..Traits::of("firehose.delivery_stream")
     };
     type Id = DeliveryStreamName;
@@ -402,6 +434,7 @@ fn described(aws: &Aws, stream: &DeliveryStreamDescription) -> Live<DeliveryStre
     let mut live = stranger(aws, stream.delivery_stream_name.clone());
     live.arn = Some(stream.delivery_stream_arn.clone());
     live.status = status(stream);
+    live = live.with_output("source", source(stream));
     let encryption = stream.delivery_stream_encryption_configuration.as_ref();
     live.spec.key = encryption
         .filter(|encryption| is_on(encryption))
@@ -412,6 +445,22 @@ fn described(aws: &Aws, stream: &DeliveryStreamDescription) -> Live<DeliveryStre
         read_destination(aws, s3, &mut live.spec);
     }
     live
+}
+
+/// The ARN of what a stream reads from; its type, where AWS shows no ARN. `None` where records are put into
+/// it.
+fn source(stream: &DeliveryStreamDescription) -> Option<String> {
+    let kind = &stream.delivery_stream_type;
+    if *kind == DeliveryStreamType::DirectPut {
+        return None;
+    }
+    let source = stream.source.as_ref();
+    let kinesis = source.and_then(|source| source.kinesis_stream_source_description());
+    let kafka = source.and_then(|source| source.msk_source_description());
+    let arn = kinesis
+        .and_then(|kinesis| kinesis.kinesis_stream_arn())
+        .or_else(|| kafka.and_then(|kafka| kafka.msk_cluster_arn()));
+    Some(arn.unwrap_or(kind.as_str()).to_owned())
 }
 
 fn read_destination(aws: &Aws, s3: &ExtendedS3DestinationDescription, spec: &mut DeliveryStream) {

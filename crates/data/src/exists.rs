@@ -1,6 +1,6 @@
 //! "It exists already", from services whose error code does not say so.
 
-use engine::Error;
+use engine::{ApiError, Error};
 
 /// Kinesis, Firehose and EFS have one code for a name that is taken and for a resource that is busy.
 /// The code of the former becomes one that the engine takes for what it is: an earlier call of ours
@@ -17,10 +17,19 @@ pub(crate) fn told_apart(error: Error) -> Error {
     }
 }
 
+/// What AWS would answer to the creation of what exists.
+pub(crate) fn already(action: &str, code: &str, name: &str) -> Error {
+    Error::Api(ApiError {
+        action: action.into(),
+        code: code.into(),
+        message: format!("{name} exists already"),
+        status: None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::ApiError;
 
     fn in_use(message: &str) -> Error {
         Error::Api(ApiError {

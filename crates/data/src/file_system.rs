@@ -7,8 +7,8 @@ use aws_sdk_efs::types::{
 };
 use engine::vocabulary::{FileSystemArn, FileSystemId, ForEfs, HostName, KeyArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Handle, Live, New, Policy, Poll, Readiness, Ref,
-    Resource, Result, Scope, Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Handle, Live, New, Permissions, Policy, Poll,
+    Readiness, Ref, Resource, Result, Scope, Status, Tags, Traits, When, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -77,9 +77,62 @@ impl Resource for FileSystem {
         late: &["lifecycle", "policy"],
         late_when_ready: true,
         protected: true,
-        ready: Poll::MINUTES,
-        gone: Poll::MINUTES,
+        ready: Poll::MINUTES.expecting(10),
+        gone: Poll::MINUTES.expecting(5),
         not_yet: &[("IncorrectFileSystemLifeCycleState", "")],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "elasticfilesystem:DescribeFileSystems",
+                "elasticfilesystem:DescribeLifecycleConfiguration",
+                "elasticfilesystem:DescribeFileSystemPolicy",
+                "elasticfilesystem:DescribeBackupPolicy",
+            ])],
+            make: &[
+                Allow::to(&["elasticfilesystem:CreateFileSystem"])
+                    .for_stack()
+                    .under(&[When::is_true("elasticfilesystem:Encrypted")]),
+                Allow::to(&["elasticfilesystem:TagResource"])
+                    .on(&["elasticfilesystem:{here}:*/*"])
+                    .for_stack()
+                    .under(&[When::equals(
+                        "elasticfilesystem:CreateAction",
+                        &["CreateFileSystem"],
+                    )]),
+                // EFS works with the key by a grant: https://docs.aws.amazon.com/efs/latest/ug/EFSKMS.html
+                Allow::to(&["kms:CreateGrant"]).on(&["kms:{here}:key/*"]).of_stack().under(&[
+                    When::equals("kms:ViaService", &["elasticfilesystem.{region}.amazonaws.com"]),
+                    When::is_true("kms:GrantIsForAWSResource"),
+                ]),
+                Allow::to(&["kms:GenerateDataKey", "kms:Decrypt"])
+                    .on(&["kms:{here}:key/*"])
+                    .of_stack()
+                    .under(&[When::equals(
+                        "kms:ViaService",
+                        &["elasticfilesystem.{region}.amazonaws.com"],
+                    )]),
+                Allow::to(&["iam:CreateServiceLinkedRole"])
+                    .on(&["iam::{account}:role/aws-service-role/*"])
+                    .under(&[When::equals(
+                        "iam:AWSServiceName",
+                        &["elasticfilesystem.amazonaws.com"],
+                    )]),
+                Allow::to(&[
+                    "elasticfilesystem:UpdateFileSystem",
+                    "elasticfilesystem:PutLifecycleConfiguration",
+                    "elasticfilesystem:PutBackupPolicy",
+                    "elasticfilesystem:PutFileSystemPolicy",
+                    "elasticfilesystem:DeleteFileSystemPolicy",
+                ])
+                .on(&["elasticfilesystem:{here}:file-system/*"])
+                .of_stack(),
+                Allow::to(&["elasticfilesystem:TagResource", "elasticfilesystem:UntagResource"])
+                    .on(&["elasticfilesystem:{here}:*/*"])
+                    .of_stack(),
+            ],
+            remove: &[Allow::to(&["elasticfilesystem:DeleteFileSystem"])
+                .on(&["elasticfilesystem:{here}:file-system/*"])
+                .of_stack()],
+        },
         ..Traits::of("efs.file_system")
     };
     type Id = FileSystemId;
@@ -329,7 +382,8 @@ fn host(aws: &Aws, id: &str) -> String {
 /// Every file system, without details.
 pub(crate) async fn list(aws: &Aws) -> Result<Vec<FileSystemDescription>> {
     let call = client!(aws, aws_sdk_efs).describe_file_systems().into_paginator().items();
-    aws.call("elasticfilesystem:DescribeFileSystems", call.send().try_collect()).await
+    let action = "elasticfilesystem:DescribeFileSystems";
+    aws.once(action, aws.call(action, call.send().try_collect())).await
 }
 
 async fn find(aws: &Aws, id: &str) -> Result<FileSystemDescription> {

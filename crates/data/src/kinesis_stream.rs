@@ -10,8 +10,8 @@ use aws_sdk_kinesis::types::{
 use engine::stack::{RESOURCE_TAG, STACK_TAG};
 use engine::vocabulary::{ForKinesis, KeyArn, StreamArn, StreamName};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Poll, Readiness, Ref, Resource, Result,
-    Scope, Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Readiness, Ref,
+    Resource, Result, Scope, Status, Tags, Traits, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -71,10 +71,37 @@ impl Resource for KinesisStream {
         late: &["retention_hours", "key", "shard_metrics"],
         late_when_ready: true,
         protected: true,
-        ready: Poll::MINUTES,
-        gone: Poll::MINUTES,
+        ready: Poll::MINUTES.expecting(30),
+        gone: Poll::MINUTES.expecting(30),
         // A key that was made moments ago.
         not_yet: &[("KMSNotFoundException", "")],
+        costly: true,
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "kinesis:ListStreams",
+                "kinesis:DescribeStreamSummary",
+                "kinesis:ListTagsForStream",
+            ])],
+            make: &[
+                Allow::to(&[
+                    "kinesis:CreateStream",
+                    "kinesis:AddTagsToStream",
+                    "kinesis:RemoveTagsFromStream",
+                    "kinesis:IncreaseStreamRetentionPeriod",
+                    "kinesis:DecreaseStreamRetentionPeriod",
+                ])
+                .on(&["kinesis:{here}:stream/{name}"]),
+                Allow::to(&["kinesis:StartStreamEncryption", "kinesis:StopStreamEncryption"])
+                    .on(&["kinesis:{here}:stream/{name}", "kms:{here}:key/*"]),
+                Allow::to(&[
+                    "kinesis:UpdateShardCount",
+                    "kinesis:UpdateStreamMode",
+                    "kinesis:EnableEnhancedMonitoring",
+                    "kinesis:DisableEnhancedMonitoring",
+                ]),
+            ],
+            remove: &[Allow::to(&["kinesis:DeleteStream"]).on(&["kinesis:{here}:stream/{name}"])],
+        },
         ..Traits::of("kinesis.stream")
     };
     type Id = StreamName;

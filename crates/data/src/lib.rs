@@ -90,7 +90,7 @@ use serde::Serialize;
 
 pub use access_point::{AccessPoint, Creation, PosixUser, RootDirectory};
 pub use backup::{Backup, BackupOutputs, BackupSettings, BackupSpec, RuleSettings};
-pub use backup_plan::{BackupPlan, BackupRule, BackupSelection};
+pub use backup_plan::{BackupPlan, BackupRule, BackupSelection, TagCondition, TagTest};
 pub use backup_vault::{BackupVault, VaultLock};
 pub use cache::{Cache, CacheOutputs, CacheSettings, CacheSpec};
 pub use cache_subnet_group::CacheSubnetGroup;
@@ -98,7 +98,7 @@ pub use classification::Classification;
 pub use database::{Database, DatabaseOutputs, DatabaseSettings, DatabaseSpec};
 pub use db_cluster::{DbCluster, ServerlessScaling};
 pub use db_cluster_parameter_group::DbClusterParameterGroup;
-pub use db_instance::{DbInstance, Monitoring, PerformanceInsights};
+pub use db_instance::{DbInstance, Monitoring, PerformanceInsights, Standalone};
 pub use db_subnet_group::DbSubnetGroup;
 pub use delivery_stream::{Compression, DeliveryStream, ErrorLog};
 pub use disclosure::{Disclosure, DisclosureOutputs, DisclosureSettings, DisclosureSpec};

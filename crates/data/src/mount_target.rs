@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_efs::types::MountTargetDescription;
 use engine::vocabulary::{Arn, FileSystemId, Id, Isolated, SecurityGroupId, SubnetId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Identity, Live, New, Poll, Readiness, Ref, Resource,
-    Result, Scope, Status, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Identity, Live, New, Permissions, Poll,
+    Readiness, Ref, Resource, Result, Scope, Status, Traits, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -34,8 +34,8 @@ impl Resource for MountTarget {
             key: &["file_system_id", "subnet_id"],
         },
         immutable: &["file_system_id", "subnet_id"],
-        ready: Poll::MINUTES,
-        gone: Poll::MINUTES,
+        ready: Poll::MINUTES.expecting(90),
+        gone: Poll::MINUTES.expecting(30),
         not_yet: &[
             // The file system, or the mount target, is still being made.
             ("IncorrectFileSystemLifeCycleState", ""),
@@ -44,6 +44,40 @@ impl Resource for MountTarget {
             ("SubnetNotFound", ""),
             ("SecurityGroupNotFound", ""),
         ],
+        attached_by: &[("file_system_id", "efs.file_system"), ("subnet_id", "ec2.subnet")],
+        permissions: Permissions {
+            read: &[
+                Allow::to(&[
+                    "elasticfilesystem:DescribeMountTargets",
+                    "elasticfilesystem:DescribeMountTargetSecurityGroups",
+                ]),
+                // https://docs.aws.amazon.com/efs/latest/ug/API_DescribeMountTargetSecurityGroups.html
+                Allow::to(&["ec2:DescribeNetworkInterfaceAttribute"]),
+            ],
+            make: &[
+                Allow::to(&[
+                    "elasticfilesystem:CreateMountTarget",
+                    "elasticfilesystem:ModifyMountTargetSecurityGroups",
+                ])
+                .on(&["elasticfilesystem:{here}:file-system/*"])
+                .of_stack(),
+                // The interface is made and changed in the name of the caller, without tags:
+                // https://docs.aws.amazon.com/efs/latest/ug/API_CreateMountTarget.html
+                Allow::to(&["ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces"]),
+                Allow::to(&["ec2:CreateNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute"])
+                    .on(&["ec2:{here}:network-interface/*"]),
+                Allow::to(&["ec2:CreateNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute"])
+                    .on(&["ec2:{here}:subnet/*", "ec2:{here}:security-group/*"])
+                    .of_stack(),
+            ],
+            remove: &[
+                Allow::to(&["elasticfilesystem:DeleteMountTarget"])
+                    .on(&["elasticfilesystem:{here}:file-system/*"])
+                    .of_stack(),
+                // https://docs.aws.amazon.com/efs/latest/ug/API_DeleteMountTarget.html
+                Allow::to(&["ec2:DeleteNetworkInterface"]).on(&["ec2:{here}:network-interface/*"]),
+            ],
+        },
         ..Traits::of("efs.mount_target")
     };
     type Id = Id;

@@ -1,6 +1,6 @@
-//! What the RDS kinds share: tags as RDS wants them.
+//! What the RDS kinds share: tags as RDS wants them, and its own secrets.
 
-use aws_sdk_rds::types::Tag;
+use aws_sdk_rds::types::{MasterUserSecret, Tag};
 use engine::{Aws, Result, Tags, client};
 
 /// The tags that a create call carries.
@@ -12,6 +12,11 @@ pub(crate) fn to_rds(tags: &Tags) -> Vec<Tag> {
 pub(crate) fn from_rds(tags: Option<Vec<Tag>>) -> Tags {
     let pair = |tag: Tag| Some((tag.key?, tag.value.unwrap_or_default()));
     tags.unwrap_or_default().into_iter().filter_map(pair).collect()
+}
+
+/// The secret in which RDS itself keeps a master user's password.
+pub(crate) fn managed_secret(of: Option<&MasterUserSecret>) -> Option<String> {
+    of?.secret_arn().map(str::to_owned)
 }
 
 /// The tags of one resource, for kinds whose describe call does not show them.

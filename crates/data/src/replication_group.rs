@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_elasticache::types::{
-    AutomaticFailoverStatus, CacheCluster, CloudWatchLogsDestinationDetails, DestinationDetails,
-    DestinationType, LogDeliveryConfigurationRequest, LogFormat, LogType, MultiAzStatus,
-    ReplicationGroup as Described, TransitEncryptionMode,
+    AuthenticationType, AutomaticFailoverStatus, CacheCluster, CloudWatchLogsDestinationDetails,
+    DestinationDetails, DestinationType, LogDeliveryConfigurationRequest,
+    LogDeliveryConfigurationStatus, LogFormat, LogType, MultiAzStatus,
+    ReplicationGroup as Described, TransitEncryptionMode, User, UserGroup,
 };
+use engine::credential::Content;
 use engine::vocabulary::{
     Arn, ForElastiCache, HostName, KeyArn, LogGroupName, Name, ReplicationGroupId, SecretArn,
     SecurityGroupId,
 };
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Handle, Live, New, Poll, Readiness, Ref, Resource,
-    Result, Scope, Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Handle, Live, New, Permissions, Poll,
+    Readiness, Ref, Resource, Result, Scope, Status, Tags, Traits, When, client,
 };
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::elasticache::{retag, tags_of, to_elasticache};
+use crate::exists::already;
 use crate::secret;
 use crate::tagged::with_tags;
 use crate::version::is_same_or_newer_minor;
@@ -67,7 +70,7 @@ pub struct ReplicationGroup {
     pub transit_encryption_mode: Option<String>,
     /// Whether clients have to present a token.
     pub auth_token: bool,
-    /// The secret with that token: all of it, or its field `auth_token` or `password`. Read when the
+    /// The secret with that token: all of it, or its field `auth_token` or `password`. Needed when the
     /// group is made, and never kept.
     pub auth_secret: Option<Ref<SecretArn>>,
     /// The user groups whose users may sign in.
@@ -80,6 +83,12 @@ pub struct ReplicationGroup {
     pub auto_minor_version_upgrade: bool,
     /// Where logs go, by log: `slow-log`, `engine-log`.
     pub logs: BTreeMap<String, LogDelivery>,
+    /// The logs that AWS fails to deliver, with what it says of that. Read for who inspects it.
+    #[serde(default)]
+    pub log_errors: BTreeMap<String, String>,
+    /// The users of its user groups who sign in without a password. Read for who inspects it.
+    #[serde(default)]
+    pub open_users: BTreeSet<String>,
 }
 
 /// What AWS shows on the nodes of a replication group.
@@ -118,10 +127,10 @@ impl Resource for ReplicationGroup {
     const TRAITS: Traits = Traits {
         name: Some("id"),
         immutable: &["id", "port", "at_rest_encryption", "kms_key", "auth_token", "user_groups"],
-        write_only: &["auth_secret", "subnet_group"],
+        write_only: &["auth_secret", "subnet_group", "log_errors", "open_users"],
         protected: true,
-        ready: Poll::LONG,
-        gone: Poll::LONG,
+        ready: Poll::LONG.expecting(600),
+        gone: Poll::LONG.expecting(300),
         not_yet: &[
             ("CacheSubnetGroupNotFoundFault", ""),
             ("InvalidParameterValue", "security group"),
@@ -131,6 +140,76 @@ impl Resource for ReplicationGroup {
             ("InvalidReplicationGroupState", ""),
             ("InvalidCacheClusterState", ""),
         ],
+        attached_by: &[("subnet_group", "elasticache.subnet_group")],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "elasticache:DescribeReplicationGroups",
+                "elasticache:DescribeCacheClusters",
+                "elasticache:DescribeUserGroups",
+                "elasticache:DescribeUsers",
+                "elasticache:ListTagsForResource",
+            ])],
+            make: &[
+                Allow::to(&["elasticache:CreateReplicationGroup"]).on(&[
+                    "elasticache:{here}:replicationgroup:{name}",
+                    "elasticache:{here}:subnetgroup:{name}",
+                    "elasticache:{here}:parametergroup:*",
+                    "elasticache:{here}:cluster:{name}-*",
+                ]),
+                Allow::to(&["elasticache:ModifyReplicationGroup"]).on(&[
+                    "elasticache:{here}:replicationgroup:{name}",
+                    "elasticache:{here}:parametergroup:*",
+                ]),
+                Allow::to(&[
+                    "elasticache:IncreaseReplicaCount",
+                    "elasticache:DecreaseReplicaCount",
+                    "elasticache:AddTagsToResource",
+                    "elasticache:RemoveTagsFromResource",
+                ])
+                .on(&["elasticache:{here}:replicationgroup:{name}"]),
+                Allow::to(&["iam:CreateServiceLinkedRole"])
+                    .on(&["iam::{account}:role/aws-service-role/*"])
+                    .under(&[When::equals("iam:AWSServiceName", &["elasticache.amazonaws.com"])]),
+                // https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/at-rest-encryption.html
+                Allow::to(&["kms:CreateGrant"]).on(&["kms:{here}:key/*"]).of_stack().under(&[
+                    When::equals("kms:ViaService", &["elasticache.{region}.amazonaws.com"]),
+                    When::is_true("kms:GrantIsForAWSResource"),
+                ]),
+                Allow::to(&["kms:GenerateDataKey", "kms:Decrypt"])
+                    .on(&["kms:{here}:key/*"])
+                    .of_stack()
+                    .under(&[When::equals(
+                        "kms:ViaService",
+                        &["elasticache.{region}.amazonaws.com"],
+                    )]),
+                // Logs are delivered by a subscription of CloudWatch Logs:
+                // https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Log_Delivery.html
+                Allow::to(&[
+                    "logs:CreateLogDelivery",
+                    "logs:GetLogDelivery",
+                    "logs:UpdateLogDelivery",
+                    "logs:DeleteLogDelivery",
+                    "logs:ListLogDeliveries",
+                    "logs:PutResourcePolicy",
+                    "logs:DescribeResourcePolicies",
+                    "logs:DescribeLogGroups",
+                ]),
+                // Its password is generated anew when it is made (see `secret`).
+                Allow::to(&["secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue"])
+                    .on(&["secretsmanager:{here}:secret:{name}-??????"]),
+                Allow::to(&["kms:GenerateDataKey", "kms:Decrypt"])
+                    .on(&["kms:{here}:key/*"])
+                    .of_stack()
+                    .under(&[When::equals(
+                        "kms:ViaService",
+                        &["secretsmanager.{region}.amazonaws.com"],
+                    )]),
+            ],
+            remove: &[Allow::to(&["elasticache:DeleteReplicationGroup"]).on(&[
+                "elasticache:{here}:replicationgroup:{name}",
+                "elasticache:{here}:snapshot:{project}-*-final-*",
+            ])],
+        },
         ..Traits::of("elasticache.replication_group")
     };
     type Id = ReplicationGroupId;
@@ -139,20 +218,19 @@ impl Resource for ReplicationGroup {
     async fn collect(aws: &Aws, scope: &Scope) -> Collected<Self> {
         let action = "elasticache:DescribeReplicationGroups";
         let elasticache = client!(aws, aws_sdk_elasticache);
-        if let Err(error) = settle_down(aws, scope).await {
-            return Collected::failed(error);
-        }
-        let groups = elasticache.describe_replication_groups().into_paginator().items();
+        let groups = match settled(aws, scope).await {
+            Ok(groups) if groups.is_empty() => return Collected::default(),
+            groups => groups,
+        };
         let nodes = elasticache.describe_cache_clusters().into_paginator().items();
-        let (groups, nodes) = futures::join!(
-            aws.call(action, groups.send().try_collect()),
-            aws.call("elasticache:DescribeCacheClusters", nodes.send().try_collect()),
-        );
+        let nodes = nodes.send().try_collect();
+        let nodes = aws.call("elasticache:DescribeCacheClusters", nodes).await;
         let found = groups.and_then(|groups| {
             groups.into_iter().map(|group| live(action, group, &nodes)).collect::<Result<Vec<_>>>()
         });
         match found {
-            Ok(found) => {
+            Ok(mut found) => {
+                read_users(aws, &mut found).await;
                 let patient = matches!(scope, Scope::Stack(_));
                 with_tags(scope, found, |arn| async move { tags(aws, &arn, patient).await }).await
             }
@@ -164,7 +242,14 @@ impl Resource for ReplicationGroup {
         let action = "elasticache:CreateReplicationGroup";
         let token = match (&self.auth_secret, self.auth_token) {
             (Some(secret), true) => {
-                Some(secret::read(aws, secret.as_str(), &["auth_token", "password"]).await?)
+                // The value in the secret of a group that exists is not to change.
+                if describe(aws, &self.id).await?.is_some() {
+                    return Err(already(action, "ReplicationGroupAlreadyExists", &self.id));
+                }
+                let (fields, content) = (&["auth_token", "password"], Content::AUTH_TOKEN);
+                let token =
+                    secret::for_new_store(aws, secret.as_str(), fields, &content, &new.tags);
+                Some(token.await?)
             }
             (None, true) => return Err(Error::invalid(&self.id, "a token needs its secret")),
             (_, false) => None,
@@ -420,27 +505,34 @@ async fn tags(aws: &Aws, arn: &str, patient: bool) -> Result<Tags> {
     }
 }
 
-/// A group that is being made shows neither its tags nor its port. In the scope of a stack, whose next
-/// step would be to wait for it anyway, this waits until it does.
-async fn settle_down(aws: &Aws, scope: &Scope) -> Result<()> {
-    if !matches!(scope, Scope::Stack(_)) {
-        return Ok(());
+/// Every group. One that is being made shows neither its tags nor its port: in the scope of a stack, whose
+/// next step would be to wait for it anyway, this waits until it does.
+async fn settled(aws: &Aws, scope: &Scope) -> Result<Vec<Described>> {
+    let all = || async {
+        let call = client!(aws, aws_sdk_elasticache).describe_replication_groups();
+        let groups = call.into_paginator().items().send().try_collect();
+        aws.call("elasticache:DescribeReplicationGroups", groups).await
+    };
+    let groups: Vec<Described> = all().await?;
+    let being_made = |group: &&Described| {
+        matches!(scope, Scope::Stack(_))
+            && group.status() == Some("creating")
+            && scope.may_be_ours(group.replication_group_id().unwrap_or_default())
+    };
+    let ids: Vec<&str> =
+        groups.iter().filter(being_made).filter_map(|group| group.replication_group_id()).collect();
+    if ids.is_empty() {
+        return Ok(groups);
     }
-    let call = client!(aws, aws_sdk_elasticache).describe_replication_groups();
-    let groups = call.into_paginator().items().send().try_collect();
-    let groups = aws.call("elasticache:DescribeReplicationGroups", groups).await?;
-    for group in groups {
-        let id = group.replication_group_id().unwrap_or_default();
-        if scope.may_be_ours(id) && group.status() == Some("creating") {
-            tracing::info!(id, "waiting for a replication group that is being made");
-            // That it failed is for the plan to see.
-            match quiet(aws, id).await {
-                Ok(()) | Err(Error::Failed { .. }) => {}
-                Err(error) => return Err(error),
-            }
+    for id in ids {
+        tracing::info!(id, "waiting for a replication group that is being made");
+        // That it failed is for the plan to see.
+        match quiet(aws, id).await {
+            Ok(()) | Err(Error::Failed { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
-    Ok(())
+    all().await
 }
 
 /// Waits until no change of a group is under way, or the group is gone.
@@ -495,7 +587,8 @@ fn live(
         Some((log.log_type()?.to_string(), LogDelivery { log_group: log_group?.into(), format }))
     });
     let primary = group.node_groups().first().and_then(|shard| shard.primary_endpoint());
-    let port = primary.and_then(|endpoint| endpoint.port());
+    // A group of shards has one endpoint for all of them.
+    let port = primary.or(group.configuration_endpoint()).and_then(|endpoint| endpoint.port());
     let port = port.ok_or_else(|| Error::incomplete(action, "the primary endpoint"));
     let spec = ReplicationGroup {
         id: id.clone(),
@@ -522,6 +615,16 @@ fn live(
         snapshot_window: group.snapshot_window().unwrap_or_default().into(),
         auto_minor_version_upgrade: group.auto_minor_version_upgrade.unwrap_or_default(),
         logs: logs.collect(),
+        log_errors: group
+            .log_delivery_configurations()
+            .iter()
+            .filter(|log| log.status() == Some(&LogDeliveryConfigurationStatus::Error))
+            .filter_map(|log| {
+                let why = log.message().unwrap_or("AWS does not say why");
+                Some((log.log_type()?.to_string(), why.to_owned()))
+            })
+            .collect(),
+        open_users: BTreeSet::new(),
     };
     let word = group.status().unwrap_or_default();
     let status = Status::by_word(word, GOOD, BAD, &["deleting"]);
@@ -539,6 +642,42 @@ fn live(
     });
     live.read("nodes", node, |spec, node| spec.nodes = node.map(node_settings));
     Ok(live)
+}
+
+/// Who signs in to each group without a password: two listings, and only where a group has users.
+async fn read_users(aws: &Aws, groups: &mut [Live<ReplicationGroup>]) {
+    if groups.iter().all(|group| group.spec.user_groups.is_empty()) {
+        return;
+    }
+    let elasticache = client!(aws, aws_sdk_elasticache);
+    let user_groups = elasticache.describe_user_groups().into_paginator().items();
+    let users = elasticache.describe_users().into_paginator().items();
+    let (user_groups, users) = futures::join!(
+        aws.call("elasticache:DescribeUserGroups", user_groups.send().try_collect()),
+        aws.call("elasticache:DescribeUsers", users.send().try_collect()),
+    );
+    let open = user_groups.and_then(|user_groups| Ok((user_groups, open_users(users?))));
+    for group in groups.iter_mut().filter(|group| !group.spec.user_groups.is_empty()) {
+        let found = open.clone().map(|(user_groups, open)| {
+            let own = &group.spec.user_groups;
+            let own = user_groups
+                .iter()
+                .filter(|of| of.user_group_id().is_some_and(|id| own.contains(id)));
+            own.flat_map(UserGroup::user_ids).filter(|id| open.contains(*id)).cloned().collect()
+        });
+        group.read("open_users", found, |spec, found| spec.open_users = found);
+    }
+}
+
+/// Of these users those who are switched on and need no password.
+fn open_users(users: Vec<User>) -> BTreeSet<String> {
+    let is_open = |user: &User| {
+        let kind = user.authentication().and_then(|how| how.r#type());
+        let guarded = matches!(kind, Some(AuthenticationType::Password | AuthenticationType::Iam));
+        let rules = user.access_string().unwrap_or("on");
+        !guarded && rules.split_whitespace().any(|word| word == "on")
+    };
+    users.into_iter().filter(is_open).filter_map(|user| user.user_id).collect()
 }
 
 fn node_settings(node: &CacheCluster) -> NodeSettings {
@@ -630,6 +769,22 @@ mod tests {
         let live = read(described(), &denied);
         let unreadable: Vec<&str> = live.unreadable.keys().map(String::as_str).collect();
         assert_eq!(unreadable, ["nodes", "port", "subnet_group"], "nor is there an endpoint yet");
+    }
+
+    #[test]
+    fn a_user_is_open_unless_a_password_or_iam_is_asked_for() {
+        let user = |id: &str, kind: Option<AuthenticationType>, rules: &str| {
+            let how = aws_sdk_elasticache::types::Authentication::builder().set_type(kind).build();
+            User::builder().user_id(id).authentication(how).access_string(rules).build()
+        };
+        let users = vec![
+            user("default", Some(AuthenticationType::NoPassword), "on ~* +@all"),
+            user("unsaid", None, "on ~app::* +@read"),
+            user("off", Some(AuthenticationType::NoPassword), "off -@all"),
+            user("application", Some(AuthenticationType::Password), "on ~* +@all"),
+            user("role", Some(AuthenticationType::Iam), "on ~* +@all"),
+        ];
+        assert_eq!(open_users(users), ["default".to_owned(), "unsaid".to_owned()].into());
     }
 
     #[test]

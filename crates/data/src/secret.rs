@@ -1,13 +1,47 @@
-//! Reading a secret at the moment it is used. What is read goes into the one call that needs it, and
-//! into nothing else: no spec, output, log, error or tag.
+//! The credential of a store, at the moment the store is made. It goes into the calls that need it, and into
+//! nothing else: no spec, output, log, error or tag.
 
-use engine::{Aws, Error, Result, client};
-use secrecy::SecretString;
+use engine::credential::Content;
+use engine::stack::STACK_TAG;
+use engine::{Aws, Error, Result, Tags, client};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+
+/// The credential for a store that does not exist yet. `tags` are those that the store gets.
+///
+/// A secret of the stack gets a new value: nothing uses the one that it has, and who may set a value
+/// need not be allowed to read any. A secret that somebody brought keeps its value, which is read.
+pub(crate) async fn for_new_store(
+    aws: &Aws,
+    arn: &str,
+    fields: &[&str],
+    content: &Content,
+    tags: &Tags,
+) -> Result<SecretString> {
+    if !is_of_stack(aws, arn, tags).await? {
+        return read(aws, arn, fields).await;
+    }
+    let lacking = || Error::invalid(format!("the secret {arn}"), "it is not said what it holds");
+    let value = content.generate().ok_or_else(lacking)?;
+    let call = client!(aws, aws_sdk_secretsmanager)
+        .put_secret_value()
+        .secret_id(arn)
+        .secret_string(value.expose_secret());
+    aws.call("secretsmanager:PutSecretValue", call.send()).await?;
+    part(&value, fields).ok_or_else(lacking)
+}
+
+async fn is_of_stack(aws: &Aws, arn: &str, tags: &Tags) -> Result<bool> {
+    let call = client!(aws, aws_sdk_secretsmanager).describe_secret().secret_id(arn);
+    let found = aws.call("secretsmanager:DescribeSecret", call.send()).await?;
+    let owner = found.tags().iter().find(|tag| tag.key() == Some(STACK_TAG));
+    let ours = tags.get(STACK_TAG).map(String::as_str);
+    Ok(ours.is_some() && owner.and_then(|tag| tag.value()) == ours)
+}
 
 /// The part of a secret that is meant: the first of `fields` that it has, if the secret is a JSON
 /// object, else all of it.
-pub(crate) async fn read(aws: &Aws, arn: &str, fields: &[&str]) -> Result<SecretString> {
+async fn read(aws: &Aws, arn: &str, fields: &[&str]) -> Result<SecretString> {
     let action = "secretsmanager:GetSecretValue";
     let call = client!(aws, aws_sdk_secretsmanager).get_secret_value().secret_id(arn);
     let text = aws.call(action, call.send()).await?.secret_string.map(SecretString::from);
@@ -19,7 +53,6 @@ pub(crate) async fn read(aws: &Aws, arn: &str, fields: &[&str]) -> Result<Secret
 }
 
 fn part(text: &SecretString, fields: &[&str]) -> Option<SecretString> {
-    use secrecy::ExposeSecret;
     match serde_json::from_str(text.expose_secret()) {
         Ok(Value::Object(object)) => {
             let found = fields.iter().find_map(|field| object.get(*field)?.as_str());
@@ -31,8 +64,6 @@ fn part(text: &SecretString, fields: &[&str]) -> Option<SecretString> {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     fn found(text: &str) -> Option<String> {
