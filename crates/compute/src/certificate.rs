@@ -9,8 +9,8 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use engine::vocabulary::CertificateArn;
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Replacement, Resource, Result, Scope,
-    Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Replacement, Resource,
+    Result, Scope, Tags, Traits, client,
 };
 use futures::StreamExt;
 use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair};
@@ -44,6 +44,9 @@ pub struct Certificate {
     /// When it expires (RFC 3339). Only ever read.
     #[serde(default)]
     pub not_after: Option<String>,
+    /// Whether a load balancer, an API or another service shows it. Only ever read.
+    #[serde(default)]
+    pub in_use: bool,
 }
 
 impl Certificate {
@@ -55,6 +58,7 @@ impl Certificate {
             status: "ISSUED".into(),
             renewal_due: false,
             not_after: None,
+            in_use: false,
         }
     }
 }
@@ -62,9 +66,27 @@ impl Certificate {
 impl Resource for Certificate {
     const TRAITS: Traits = Traits {
         immutable: &["domain", "origin"],
-        write_only: &["not_after"],
+        write_only: &["not_after", "in_use"],
         // A listener moves to the new one before the old one goes.
         replacement: Replacement::CreateFirst,
+        permissions: Permissions {
+            read: &[Allow::to(&["acm:ListCertificates", "acm:ListTagsForCertificate"])],
+            make: &[
+                Allow::to(&["acm:ImportCertificate", "acm:AddTagsToCertificate"])
+                    .on(&["acm:{here}:certificate/*"])
+                    .for_stack(),
+                Allow::to(&[
+                    "acm:ImportCertificate",
+                    "acm:AddTagsToCertificate",
+                    "acm:RemoveTagsFromCertificate",
+                ])
+                .on(&["acm:{here}:certificate/*"])
+                .of_stack(),
+            ],
+            remove: &[Allow::to(&["acm:DeleteCertificate"])
+                .on(&["acm:{here}:certificate/*"])
+                .of_stack()],
+        },
         ..Traits::of("acm.certificate")
     };
     type Id = CertificateArn;
@@ -205,8 +227,15 @@ fn live(summary: CertificateSummary, now: SystemTime) -> Result<Live<Certificate
         status: summary.status.map_or_else(String::new, |word| word.as_str().to_owned()),
         renewal_due,
         not_after: expires.map(|(at, _)| rfc3339(at)),
+        in_use: summary.in_use.unwrap_or(false),
     };
-    Ok(Live::new(&arn, spec).with_arn(arn))
+    let expiry_is_missing = spec.status == "ISSUED" && spec.not_after.is_none();
+    let mut live = Live::new(&arn, spec).with_arn(arn);
+    if expiry_is_missing {
+        let missing = Error::incomplete(action, "when an issued certificate expires");
+        live.read("not_after", Err::<(), _>(missing), |_, ()| {});
+    }
+    Ok(live)
 }
 
 fn rfc3339(at: DateTime) -> String {

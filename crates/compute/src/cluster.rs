@@ -8,8 +8,8 @@ use aws_sdk_ecs::types::{
 };
 use engine::vocabulary::{EcsClusterArn, EcsClusterName, ForLogs, KeyArn, LogGroupName};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Poll, Readiness, Ref, Resource, Result,
-    Scope, Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Readiness, Ref,
+    Resource, Result, Scope, Status, Tags, Traits, When, client,
 };
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +97,23 @@ impl Resource for Cluster {
             ("ClusterContainsTasksException", ""),
             ("UpdateInProgressException", ""),
         ],
+        permissions: Permissions {
+            read: &[Allow::to(&["ecs:ListClusters", "ecs:DescribeClusters"])],
+            make: &[
+                Allow::to(&[
+                    "ecs:CreateCluster",
+                    "ecs:UpdateCluster",
+                    "ecs:PutClusterCapacityProviders",
+                    "ecs:TagResource",
+                    "ecs:UntagResource",
+                ])
+                .on(&["ecs:{here}:cluster/{name}"]),
+                Allow::to(&["iam:CreateServiceLinkedRole"])
+                    .on(&["iam::{account}:role/aws-service-role/*"])
+                    .under(&[When::equals("iam:AWSServiceName", &["ecs.amazonaws.com"])]),
+            ],
+            remove: &[Allow::to(&["ecs:DeleteCluster"]).on(&["ecs:{here}:cluster/{name}"])],
+        },
         ..Traits::of("ecs.cluster")
     };
     type Id = EcsClusterName;
@@ -178,7 +195,7 @@ impl Resource for Cluster {
 /// The ARNs of every cluster, those of deleted ones among them for a while.
 pub(crate) async fn arns(aws: &Aws) -> Result<Vec<String>> {
     let call = client!(aws, aws_sdk_ecs).list_clusters().into_paginator().items();
-    aws.call("ecs:ListClusters", call.send().try_collect()).await
+    aws.once("ecs:ListClusters", aws.call("ecs:ListClusters", call.send().try_collect())).await
 }
 
 async fn list(aws: &Aws) -> Result<Vec<Live<Cluster>>> {

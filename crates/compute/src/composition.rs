@@ -471,9 +471,12 @@ fn task_definition(spec: &ComputeSpec, family: String) -> TaskDefinition {
     let mut volumes = BTreeMap::from([(FILES.to_owned(), files)]);
     let mount = Mount { volume: FILES.into(), read_only: false };
     let mut mounts = BTreeMap::from([(workload.mount_path.clone(), mount)]);
-    for path in &workload.scratch {
+    // The agent behind execute-command writes here, whatever the image looks like.
+    let agent = ["/managed-agents", "/var/lib/amazon/ssm", "/var/log/amazon/ssm"];
+    let agent = agent.into_iter().filter(|_| workload.execute_command);
+    for path in workload.scratch.iter().map(String::as_str).chain(agent) {
         let name = format!("scratch{}", path.replace(['/', '.'], "-"));
-        mounts.insert(path.clone(), Mount { volume: name.clone(), read_only: false });
+        mounts.insert(path.to_owned(), Mount { volume: name.clone(), read_only: false });
         volumes.insert(name, Volume::default());
     }
     let log = Log {

@@ -15,8 +15,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engine::vocabulary::{Arn, FunctionArn, FunctionName, LogGroupName, RoleArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Readiness, Ref, Resource, Result, Scope,
-    Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Readiness, Ref,
+    Resource, Result, Scope, Status, Tags, Traits, When, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -117,6 +117,7 @@ impl Resource for Function {
         late: &["reserved_concurrency", "permissions"],
         // Changes are refused while it is being made.
         late_when_ready: true,
+        ready: Poll::SHORT.expecting(5),
         write_only: &["source"],
         not_yet: &[
             // The role was made a moment ago, or its permissions were.
@@ -127,6 +128,33 @@ impl Resource for Function {
             ("ResourceConflictException", "in progress"),
             ("ResourceConflictException", "currently in the following state"),
         ],
+        costly: true,
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "lambda:ListFunctions",
+                "lambda:GetFunction",
+                "lambda:GetFunctionConfiguration",
+                "lambda:GetPolicy",
+            ])],
+            make: &[
+                Allow::to(&[
+                    "lambda:CreateFunction",
+                    "lambda:UpdateFunctionCode",
+                    "lambda:UpdateFunctionConfiguration",
+                    "lambda:PutFunctionConcurrency",
+                    "lambda:DeleteFunctionConcurrency",
+                    "lambda:AddPermission",
+                    "lambda:RemovePermission",
+                    "lambda:TagResource",
+                    "lambda:UntagResource",
+                ])
+                .on(&["lambda:{here}:function:{name}"]),
+                Allow::to(&["iam:PassRole"])
+                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
+                    .under(&[When::equals("iam:PassedToService", &["lambda.amazonaws.com"])]),
+            ],
+            remove: &[Allow::to(&["lambda:DeleteFunction"]).on(&["lambda:{here}:function:{name}"])],
+        },
         ..Traits::of("lambda.function")
     };
     type Id = FunctionName;

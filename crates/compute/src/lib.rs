@@ -6,6 +6,7 @@ pub mod composition;
 pub mod function;
 mod gathered;
 pub mod listener;
+pub mod listener_rule;
 pub mod load_balancer;
 pub mod log_group;
 pub mod password_policy;
@@ -19,13 +20,14 @@ pub mod task_definition;
 pub mod trust;
 pub mod validate;
 
-use engine::Kind;
+use engine::{Kind, Reader};
 
 pub use certificate::Certificate;
 pub use cluster::Cluster;
 pub use composition::{Compute, ComputeOutputs, ComputeSpec, Inputs, Workload, declare, provision};
 pub use function::Function;
 pub use listener::Listener;
+pub use listener_rule::ListenerRule;
 pub use load_balancer::LoadBalancer;
 pub use log_group::LogGroup;
 pub use password_policy::PasswordPolicy;
@@ -49,3 +51,6 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<Listener>(),
     Kind::of::<ScalableTarget>(),
 ];
+
+/// What only audits look at.
+pub const READERS: &[Reader] = &[Reader::of::<ListenerRule>()];

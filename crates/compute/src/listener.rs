@@ -6,8 +6,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use engine::vocabulary::{CertificateArn, ListenerArn, LoadBalancerArn, TargetGroupArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Ref, Resource, Result, Scope, Tags,
-    Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Ref, Resource, Result,
+    Scope, Tags, Traits, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,26 @@ impl Resource for Listener {
             // An imported certificate needs a moment until Elastic Load Balancing may use it.
             ("UnsupportedCertificate", ""),
         ],
+        attached_by: &[("load_balancer", "elbv2.load_balancer")],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "elasticloadbalancing:DescribeLoadBalancers",
+                "elasticloadbalancing:DescribeListeners",
+                "elasticloadbalancing:DescribeTags",
+            ])],
+            make: &[
+                Allow::to(&["elasticloadbalancing:CreateListener"])
+                    .on(&["elasticloadbalancing:{here}:loadbalancer/app/{name}/*"]),
+                Allow::to(&[
+                    "elasticloadbalancing:ModifyListener",
+                    "elasticloadbalancing:AddTags",
+                    "elasticloadbalancing:RemoveTags",
+                ])
+                .on(&["elasticloadbalancing:{here}:listener/app/{name}/*/*"]),
+            ],
+            remove: &[Allow::to(&["elasticloadbalancing:DeleteListener"])
+                .on(&["elasticloadbalancing:{here}:listener/app/{name}/*/*"])],
+        },
         ..Traits::of("elbv2.listener")
     };
     type Id = ListenerArn;
@@ -211,7 +231,6 @@ fn read(action: &str, found: ElbListener) -> Result<Live<Listener>> {
     let protocol = found.protocol.map(|word| word.as_str().to_owned()).unwrap_or_default();
     let tls = matches!(protocol.as_str(), "HTTPS" | "TLS");
     let certificate = found.certificates.unwrap_or_default().into_iter().next();
-    let action = found.default_actions.unwrap_or_default().into_iter().next_back();
     let spec = Listener {
         load_balancer: Ref::known(load_balancer),
         port: found.port.and_then(|port| port.try_into().ok()).unwrap_or_default(),
@@ -219,9 +238,15 @@ fn read(action: &str, found: ElbListener) -> Result<Live<Listener>> {
         // Some servers give a policy to listeners without TLS.
         ssl_policy: found.ssl_policy.filter(|_| tls),
         certificate: certificate.and_then(|one| one.certificate_arn).map(Ref::known),
-        default_action: action.map_or(Action::Other { name: String::new() }, read_action),
+        default_action: last_action(found.default_actions),
     };
     Ok(Live::new(arn.clone(), spec).with_arn(arn))
+}
+
+/// The action that ends the handling of a request: those before it authenticate.
+pub(crate) fn last_action(actions: Option<Vec<ElbAction>>) -> Action {
+    let action = actions.unwrap_or_default().into_iter().next_back();
+    action.map_or(Action::Other { name: String::new() }, read_action)
 }
 
 fn read_action(found: ElbAction) -> Action {

@@ -10,8 +10,8 @@ use engine::vocabulary::{
     BucketName, HostName, Id, LoadBalancerArn, Private, SecurityGroupId, SubnetId,
 };
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Handle, Live, New, Poll, Readiness, Ref, Resource,
-    Result, Scope, Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Handle, Live, New, Permissions, Poll,
+    Readiness, Ref, Resource, Result, Scope, Status, Tags, Traits, When, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,7 @@ impl Resource for LoadBalancer {
         name: Some("name"),
         immutable: &["name", "load_balancer_type", "internal"],
         late: ATTRIBUTES,
-        ready: Poll::MINUTES,
+        ready: Poll::MINUTES.expecting(180),
         not_yet: &[
             ("InvalidSubnet", ""),
             ("SubnetNotFound", ""),
@@ -100,6 +100,36 @@ impl Resource for LoadBalancer {
             // The bucket's policy has just been written.
             ("InvalidConfigurationRequest", "Access Denied for bucket"),
         ],
+        attached_by: &[("subnets", "ec2.subnet")],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "elasticloadbalancing:DescribeLoadBalancers",
+                "elasticloadbalancing:DescribeLoadBalancerAttributes",
+                "elasticloadbalancing:DescribeTags",
+            ])],
+            make: &[
+                Allow::to(&[
+                    "elasticloadbalancing:CreateLoadBalancer",
+                    "elasticloadbalancing:ModifyLoadBalancerAttributes",
+                    "elasticloadbalancing:SetSubnets",
+                    "elasticloadbalancing:SetSecurityGroups",
+                    "elasticloadbalancing:AddTags",
+                    "elasticloadbalancing:RemoveTags",
+                ])
+                .on(&["elasticloadbalancing:{here}:loadbalancer/app/{name}/*"]),
+                Allow::to(&["iam:CreateServiceLinkedRole"])
+                    .on(&["iam::{account}:role/aws-service-role/*"])
+                    .under(&[When::equals(
+                        "iam:AWSServiceName",
+                        &["elasticloadbalancing.amazonaws.com"],
+                    )]),
+            ],
+            remove: &[Allow::to(&[
+                "elasticloadbalancing:ModifyLoadBalancerAttributes",
+                "elasticloadbalancing:DeleteLoadBalancer",
+            ])
+            .on(&["elasticloadbalancing:{here}:loadbalancer/app/{name}/*"])],
+        },
         ..Traits::of("elbv2.load_balancer")
     };
     type Id = LoadBalancerArn;
@@ -234,7 +264,8 @@ fn texts<M>(references: &BTreeSet<Ref<M>>) -> Vec<String> {
 pub(crate) async fn all(aws: &Aws) -> Result<Vec<ElbLoadBalancer>> {
     let elb = client!(aws, aws_sdk_elasticloadbalancingv2);
     let call = elb.describe_load_balancers().into_paginator().items();
-    aws.call("elasticloadbalancing:DescribeLoadBalancers", call.send().try_collect()).await
+    let action = "elasticloadbalancing:DescribeLoadBalancers";
+    aws.once(action, aws.call(action, call.send().try_collect())).await
 }
 
 async fn collect(aws: &Aws, scope: &Scope) -> Result<Vec<Live<LoadBalancer>>> {
@@ -260,6 +291,9 @@ async fn collect(aws: &Aws, scope: &Scope) -> Result<Vec<Live<LoadBalancer>>> {
                         }
                     }
                 }
+            } else {
+                let action = "elasticloadbalancing:DescribeLoadBalancerAttributes";
+                live.leave_out(ATTRIBUTES, action, "the load balancer is not of the stack");
             }
             live.with_tags(tags)
         }

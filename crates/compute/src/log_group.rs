@@ -7,8 +7,8 @@ use aws_sdk_cloudwatchlogs::types::{
 };
 use engine::vocabulary::{Arn, ForLogs, KeyArn, LogGroupArn, LogGroupName, RoleArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Handle, Live, New, Ref, Resource, Result, Scope,
-    Stack, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Handle, Live, New, Permissions, Ref, Resource,
+    Result, Scope, Stack, Tags, Traits, When, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,43 @@ impl Resource for LogGroup {
             ("InvalidParameterException", "Could not deliver test message"),
             ("OperationAbortedException", ""),
         ],
+        costly: true,
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "logs:DescribeLogGroups",
+                "logs:ListTagsForResource",
+                "logs:DescribeMetricFilters",
+                "logs:DescribeSubscriptionFilters",
+            ])],
+            make: &[
+                Allow::to(&[
+                    "logs:CreateLogGroup",
+                    "logs:AssociateKmsKey",
+                    "logs:DisassociateKmsKey",
+                    "logs:PutRetentionPolicy",
+                    "logs:DeleteRetentionPolicy",
+                    "logs:PutMetricFilter",
+                    "logs:DeleteMetricFilter",
+                    "logs:PutSubscriptionFilter",
+                    "logs:DeleteSubscriptionFilter",
+                    "logs:TagResource",
+                    "logs:UntagResource",
+                ])
+                .on(&[
+                    "logs:{here}:log-group:*{name}",
+                    "logs:{here}:log-group:*{name}:*",
+                    "logs:{here}:log-group:*{name}/*",
+                ]),
+                Allow::to(&["iam:PassRole"])
+                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
+                    .under(&[When::equals("iam:PassedToService", &["logs.amazonaws.com"])]),
+            ],
+            remove: &[Allow::to(&["logs:DeleteSubscriptionFilter", "logs:DeleteLogGroup"]).on(&[
+                "logs:{here}:log-group:*{name}",
+                "logs:{here}:log-group:*{name}:*",
+                "logs:{here}:log-group:*{name}/*",
+            ])],
+        },
         ..Traits::of("logs.log_group")
     };
     type Id = LogGroupName;
@@ -90,7 +127,11 @@ impl Resource for LogGroup {
     async fn collect(aws: &Aws, scope: &Scope) -> Collected<Self> {
         match listed(aws).await {
             Ok(groups) => {
-                let metrics = &metric_filters(aws).await;
+                // One listing for all groups, and none where it would tell of none of ours.
+                let ours = groups
+                    .iter()
+                    .any(|group| scope.may_be_ours(group.log_group_name().unwrap_or_default()));
+                let metrics = &if ours { metric_filters(aws).await } else { Ok(ByGroup::new()) };
                 let reads = groups.into_iter().map(|group| read(aws, scope, group, metrics));
                 gathered(futures::stream::iter(reads).buffer_unordered(CONCURRENT)).await
             }

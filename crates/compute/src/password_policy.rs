@@ -4,7 +4,8 @@
 use aws_sdk_iam::types::PasswordPolicy as Found;
 use engine::vocabulary::{Arn, Id};
 use engine::{
-    Aws, Changes, Collected, Deletion, Identity, Live, New, Resource, Result, Scope, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Identity, Live, New, Permissions, Resource, Result,
+    Scope, Traits, client,
 };
 use serde::{Deserialize, Serialize};
 
@@ -66,8 +67,16 @@ impl PasswordPolicy {
 }
 
 impl Resource for PasswordPolicy {
-    const TRAITS: Traits =
-        Traits { identity: Identity::Setting, optional: true, ..Traits::of("iam.password_policy") };
+    const TRAITS: Traits = Traits {
+        identity: Identity::Setting,
+        optional: true,
+        permissions: Permissions {
+            read: &[Allow::to(&["iam:GetAccountPasswordPolicy"])],
+            make: &[Allow::to(&["iam:UpdateAccountPasswordPolicy"])],
+            remove: &[],
+        },
+        ..Traits::of("iam.password_policy")
+    };
     type Id = Id;
     type Arn = Arn;
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_iam::types::{EntityType, RoleDetail, Tag};
 use engine::vocabulary::{RoleArn, RoleName};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Policy, Replacement, Resource, Result,
-    Scope, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Policy, Replacement,
+    Resource, Result, Scope, Tags, Traits, When, client,
 };
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
@@ -98,6 +98,40 @@ impl Resource for Role {
             ("NoSuchEntity", "The role with name"),
             ("ConcurrentModification", ""),
         ],
+        permissions: Permissions {
+            read: &[Allow::to(&["iam:ListRoles", "iam:GetAccountAuthorizationDetails"])],
+            make: &[
+                Allow::to(&[
+                    "iam:CreateRole",
+                    "iam:UpdateRole",
+                    "iam:UpdateAssumeRolePolicy",
+                    "iam:PutRolePolicy",
+                    "iam:DeleteRolePolicy",
+                    "iam:PutRolePermissionsBoundary",
+                    "iam:DeleteRolePermissionsBoundary",
+                    "iam:TagRole",
+                    "iam:UntagRole",
+                ])
+                .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"]),
+                // The stack's roles take policies that AWS wrote for such roles, and no others.
+                Allow::to(&["iam:AttachRolePolicy"])
+                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
+                    .under(&[When::arn_like(
+                        "iam:PolicyARN",
+                        &["arn:{partition}:iam::aws:policy/service-role/*"],
+                    )]),
+                Allow::to(&["iam:DetachRolePolicy"])
+                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"]),
+            ],
+            remove: &[Allow::to(&[
+                "iam:ListAttachedRolePolicies",
+                "iam:DetachRolePolicy",
+                "iam:ListRolePolicies",
+                "iam:DeleteRolePolicy",
+                "iam:DeleteRole",
+            ])
+            .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])],
+        },
         ..Traits::of("iam.role")
     };
     type Id = RoleName;

@@ -57,8 +57,19 @@ pub struct TaskRole {
     pub access_point: Ref<AccessPointArn>,
     /// The database user as which it may log in with IAM, where it does.
     pub database: Option<DatabaseLogin>,
+    /// How people may enter the tasks, where they may.
+    pub sessions: Option<Sessions>,
     /// Further inline policies, by name.
     pub more: BTreeMap<String, Policy>,
+}
+
+/// Sessions of people inside tasks (`ecs execute-command`): the agent in the task holds the task's role.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    /// Where they are logged.
+    pub log_group: Ref<LogGroupArn>,
+    /// What encrypts them.
+    pub key: Ref<KeyArn<ForLogs>>,
 }
 
 /// Login to a database with IAM instead of a password.
@@ -84,6 +95,9 @@ impl TaskRole {
         .allow("files", self.files_policy());
         if let Some(login) = &self.database {
             role = role.allow("database", login.policy(place));
+        }
+        if let Some(sessions) = &self.sessions {
+            role = role.allow("sessions", sessions.policy(place));
         }
         role.inline_policies.extend(self.more.clone());
         add(stack, "compute/task-role", role)
@@ -111,6 +125,32 @@ impl TaskRole {
         Policy::new(vec![mount])
     }
 }
+
+impl Sessions {
+    fn policy(&self, place: &Place) -> Policy {
+        let mut decrypt = allow(&["kms:Decrypt"], &[self.key.as_str()]);
+        decrypt["Condition"] =
+            json!({"StringLike": {"kms:EncryptionContext:aws:ssm:SessionId": "*"}});
+        Policy::new(vec![
+            // AWS knows no resources for these.
+            allow(SESSION_CHANNELS, &["*"]),
+            allow(
+                &["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+                &[self.log_group.as_str(), &format!("{}:*", self.log_group)],
+            ),
+            allow(&["logs:DescribeLogGroups"], &[&place.arn("logs", "log-group:*")]),
+            decrypt,
+        ])
+    }
+}
+
+/// What the agent in a task does to be reached.
+const SESSION_CHANNELS: &[&str] = &[
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+];
 
 impl DatabaseLogin {
     fn policy(&self, place: &Place) -> Policy {
@@ -399,6 +439,10 @@ mod tests {
                 cluster_resource_id: "cluster-ABC".into(),
                 user: "app".into(),
             }),
+            sessions: Some(Sessions {
+                log_group: log_group.clone(),
+                key: "arn:aws:kms:us-east-1:123456789012:key/3".into(),
+            }),
             more: BTreeMap::new(),
         };
         let firehose = FirehoseRole {
@@ -444,7 +488,8 @@ mod tests {
                     let whole = |value: &Value| value.as_str().unwrap().contains('*');
                     assert!(!actions.iter().any(whole), "{} {name}: {statement}", role.name);
                     let everywhere = statement["Resource"] == json!(["*"]);
-                    let harmless = *actions == [json!("secretsmanager:GetRandomPassword")];
+                    let harmless = *actions == [json!("secretsmanager:GetRandomPassword")]
+                        || statement["Action"] == json!(SESSION_CHANNELS);
                     assert!(!everywhere || harmless, "{} {name}: {statement}", role.name);
                 }
             }

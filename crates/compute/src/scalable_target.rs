@@ -9,8 +9,8 @@ use aws_sdk_applicationautoscaling::types::{
 };
 use engine::vocabulary::{Arn, Id};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Identity, Live, New, Ref, Resource, Result, Scope,
-    Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Identity, Live, New, Permissions, Ref,
+    Resource, Result, Scope, Traits, When, client,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ use crate::service::ResourceId;
 
 /// What scales, between which bounds, and on what. Its id is the resource id and the dimension, with
 /// a `|` between them.
+///
+/// Output: `scale_out_suspended`, `true` where somebody has stopped it from adding tasks.
 ///
 /// It has tags on AWS, but Elastic Container Service owns its life: it belongs to whoever owns the
 /// service, which also holds on servers that keep no tags on it.
@@ -68,6 +70,43 @@ impl Resource for ScalableTarget {
             ("ConcurrentUpdateException", ""),
             ("FailedResourceAccessException", ""),
         ],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "application-autoscaling:DescribeScalableTargets",
+                "application-autoscaling:DescribeScalingPolicies",
+            ])],
+            make: &[
+                Allow::to(&[
+                    "application-autoscaling:RegisterScalableTarget",
+                    "application-autoscaling:PutScalingPolicy",
+                    "application-autoscaling:DeleteScalingPolicy",
+                ])
+                .on(&["application-autoscaling:{here}:scalable-target/*"])
+                .under(&[When::equals("application-autoscaling:service-namespace", &["ecs"])]),
+                Allow::to(&["iam:CreateServiceLinkedRole"])
+                    .on(&["iam::{account}:role/aws-service-role/*"])
+                    .under(&[When::equals(
+                        "iam:AWSServiceName",
+                        &["ecs.application-autoscaling.amazonaws.com"],
+                    )]),
+                // Application Auto Scaling asks whether the caller could do it, too:
+                // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/auto-scaling-IAM.html
+                Allow::to(&["ecs:UpdateService"]).on(&["ecs:{here}:service/{name}/{name}"]),
+                Allow::to(&["ecs:DescribeServices", "cloudwatch:DescribeAlarms"]),
+                Allow::to(&["cloudwatch:PutMetricAlarm"])
+                    .on(&["cloudwatch:{here}:alarm:TargetTracking-service/{name}/{name}-*"]),
+            ],
+            remove: &[
+                Allow::to(&[
+                    "application-autoscaling:DeleteScalingPolicy",
+                    "application-autoscaling:DeregisterScalableTarget",
+                ])
+                .on(&["application-autoscaling:{here}:scalable-target/*"])
+                .under(&[When::equals("application-autoscaling:service-namespace", &["ecs"])]),
+                Allow::to(&["cloudwatch:DeleteAlarms"])
+                    .on(&["cloudwatch:{here}:alarm:TargetTracking-service/{name}/{name}-*"]),
+            ],
+        },
         ..Traits::of("application_autoscaling.scalable_target")
     };
     type Id = Id;
@@ -192,6 +231,9 @@ async fn collect(aws: &Aws) -> Result<Vec<Live<ScalableTarget>>> {
     let targets: Vec<AwsTarget> = aws
         .call("application-autoscaling:DescribeScalableTargets", targets.send().try_collect())
         .await?;
+    if targets.is_empty() {
+        return Ok(Vec::new());
+    }
     let policies = scaling
         .describe_scaling_policies()
         .service_namespace(ServiceNamespace::Ecs)
@@ -209,6 +251,10 @@ async fn collect(aws: &Aws) -> Result<Vec<Live<ScalableTarget>>> {
             policies: BTreeMap::new(),
         });
         live.arn = target.scalable_target_arn;
+        let suspended =
+            target.suspended_state.and_then(|state| state.dynamic_scaling_out_suspended);
+        let suspended = suspended.filter(|suspended| *suspended);
+        live = live.with_output("scale_out_suspended", suspended.map(|is| is.to_string()));
         let own = policies.clone().map(|policies| {
             let own = policies.into_iter().filter(|policy| {
                 policy.resource_id == live.spec.resource_id.as_str()

@@ -12,8 +12,8 @@ use engine::vocabulary::{
     Arn, EcsClusterArn, Name, Private, SecurityGroupId, SubnetId, TargetGroupArn,
 };
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Handle, Live, New, Poll, Readiness, Ref, Resource,
-    Result, Scope, Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Handle, Live, New, Permissions, Poll,
+    Readiness, Ref, Resource, Result, Scope, Status, Tags, Traits, When, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -119,9 +119,9 @@ impl Resource for Service {
         // The create call takes them. But there are servers that forget them then and keep them
         // when told again; to AWS nothing is told twice, because its answer already shows them.
         late: &["health_check_grace_period_seconds", "deployment", "enable_execute_command"],
-        ready: Poll::within(30, 5, 15),
+        ready: Poll::within(30, 5, 15).expecting(120),
         // The load balancer's deregistration delay has to pass.
-        gone: Poll::within(15, 3, 15),
+        gone: Poll::within(15, 3, 15).expecting(60),
         not_yet: &[
             ("ClusterNotFoundException", ""),
             ("InvalidParameterException", "service linked role"),
@@ -129,6 +129,28 @@ impl Resource for Service {
             ("InvalidParameterException", "Unable to Start a service that is still Draining"),
         ],
         aliases: &["resource_id"],
+        attached_by: &[("cluster", "ecs.cluster"), ("subnets", "ec2.subnet")],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "ecs:ListClusters",
+                "ecs:ListServices",
+                "ecs:DescribeServices",
+                "ecs:ListTasks",
+            ])],
+            make: &[
+                Allow::to(&[
+                    "ecs:CreateService",
+                    "ecs:UpdateService",
+                    "ecs:TagResource",
+                    "ecs:UntagResource",
+                ])
+                .on(&["ecs:{here}:service/{name}/{name}"]),
+                Allow::to(&["iam:CreateServiceLinkedRole"])
+                    .on(&["iam::{account}:role/aws-service-role/*"])
+                    .under(&[When::equals("iam:AWSServiceName", &["ecs.amazonaws.com"])]),
+            ],
+            remove: &[Allow::to(&["ecs:DeleteService"]).on(&["ecs:{here}:service/{name}/{name}"])],
+        },
         ..Traits::of("ecs.service")
     };
     type Id = Arn;

@@ -7,8 +7,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use engine::vocabulary::{TargetGroupArn, VpcId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Ref, Replacement, Resource, Result, Scope,
-    Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Ref, Replacement,
+    Resource, Result, Scope, Tags, Traits, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,29 @@ impl Resource for TargetGroup {
         immutable: &["name", "port", "protocol", "protocol_version", "vpc", "target_type"],
         late: ATTRIBUTES,
         replacement: Replacement::CreateFirst,
+        attached_by: &[("vpc", "ec2.vpc")],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "elasticloadbalancing:DescribeTargetGroups",
+                "elasticloadbalancing:DescribeTargetGroupAttributes",
+                "elasticloadbalancing:DescribeTags",
+            ])],
+            make: &[Allow::to(&[
+                "elasticloadbalancing:CreateTargetGroup",
+                "elasticloadbalancing:ModifyTargetGroup",
+                "elasticloadbalancing:ModifyTargetGroupAttributes",
+                "elasticloadbalancing:AddTags",
+                "elasticloadbalancing:RemoveTags",
+            ])
+            .on(&[
+                "elasticloadbalancing:{here}:targetgroup/{name}/*",
+                "elasticloadbalancing:{here}:targetgroup/{successor}/*",
+            ])],
+            remove: &[Allow::to(&["elasticloadbalancing:DeleteTargetGroup"]).on(&[
+                "elasticloadbalancing:{here}:targetgroup/{name}/*",
+                "elasticloadbalancing:{here}:targetgroup/{successor}/*",
+            ])],
+        },
         ..Traits::of("elbv2.target_group")
     };
     type Id = TargetGroupArn;

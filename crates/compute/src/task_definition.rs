@@ -12,8 +12,8 @@ use aws_sdk_ecs::types::{
 };
 use engine::vocabulary::{AccessPointId, Arn, FileSystemId, RoleArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Ref, Replacement, Resource, Result, Scope,
-    Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Ref, Replacement,
+    Resource, Result, Scope, Status, Tags, Traits, When, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -185,6 +185,18 @@ impl Resource for TaskDefinition {
         ],
         replacement: Replacement::CreateFirst,
         not_yet: &[("ClientException", "Role is not valid")],
+        costly: true,
+        permissions: Permissions {
+            read: &[Allow::to(&["ecs:ListTaskDefinitions", "ecs:DescribeTaskDefinition"])],
+            make: &[
+                Allow::to(&["ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:UntagResource"])
+                    .on(&["ecs:{here}:task-definition/{name}:*"]),
+                Allow::to(&["iam:PassRole"])
+                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
+                    .under(&[When::equals("iam:PassedToService", &["ecs-tasks.amazonaws.com"])]),
+            ],
+            remove: &[Allow::to(&["ecs:DeregisterTaskDefinition"])],
+        },
         ..Traits::of("ecs.task_definition")
     };
     type Id = Arn;

@@ -104,6 +104,7 @@ fn stack(aws: &Aws, environment: &str, key: &str) -> Stack {
             cluster_resource_id: "cluster-ABCDEF".into(),
             user: "app".into(),
         }),
+        sessions: None,
         more: BTreeMap::new(),
     }
     .declare(&mut stack, &place);
