@@ -4,8 +4,8 @@
 use aws_sdk_apigateway::types::{Op, PatchOperation};
 use engine::vocabulary::{Arn, Id, RoleArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Identity, Live, New, Ref, Resource, Result, Scope, Traits,
-    client,
+    Allow, Aws, Changes, Collected, Deletion, Identity, Live, New, Permissions, Ref, Resource,
+    Result, Scope, Traits, When, client,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,6 +31,16 @@ impl Resource for ApiGatewayAccount {
             // One change in twenty seconds is allowed.
             ("TooManyRequestsException", ""),
         ],
+        permissions: Permissions {
+            read: &[Allow::to(&["apigateway:GET"]).on(&["apigateway:{region}::/account"])],
+            make: &[
+                Allow::to(&["apigateway:PATCH"]).on(&["apigateway:{region}::/account"]),
+                Allow::to(&["iam:PassRole"])
+                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
+                    .under(&[When::equals("iam:PassedToService", &["apigateway.amazonaws.com"])]),
+            ],
+            remove: &[],
+        },
         ..Traits::of("apigateway.account")
     };
     type Id = Id;

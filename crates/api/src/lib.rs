@@ -54,17 +54,22 @@
 //! ```
 
 pub mod account;
+pub mod domain_name;
+pub mod http_api;
 pub mod rest_api;
 pub mod spec;
 pub mod stage;
 mod tags;
 pub mod vpc_link;
 pub mod web_acl;
+pub mod web_acl_association;
 
 use engine::plan::Options;
-use engine::{Aws, DeployError, Error, Kind, Mistake, Stack, StackName, Tags, deploy};
+use engine::{Aws, DeployError, Error, Kind, Mistake, Reader, Stack, StackName, Tags, deploy};
 
 pub use account::ApiGatewayAccount;
+pub use domain_name::DomainName;
+pub use http_api::HttpApi;
 pub use rest_api::{Authorizer, Integration, Method, RestApi, Routes};
 pub use spec::{
     Api, ApiSpec, Authorization, Firewall, InvokeUrl, Outputs, Route, declare, validate,
@@ -72,6 +77,7 @@ pub use spec::{
 pub use stage::{AccessLogs, MethodSettings, Stage};
 pub use vpc_link::VpcLink;
 pub use web_acl::WebAcl;
+pub use web_acl_association::WebAclAssociation;
 
 /// The kinds of this layer.
 pub const KINDS: &[Kind] = &[
@@ -81,6 +87,10 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<VpcLink>(),
     Kind::of::<WebAcl>(),
 ];
+
+/// What only audits look at.
+pub const READERS: &[Reader] =
+    &[Reader::of::<DomainName>(), Reader::of::<HttpApi>(), Reader::of::<WebAclAssociation>()];
 
 /// Why the layer is not up.
 #[derive(Debug, thiserror::Error)]

@@ -11,8 +11,8 @@ use aws_sdk_apigateway::types::{
 use engine::reference::placeholders;
 use engine::vocabulary::{Arn, FunctionArn, LoadBalancerArn, RestApiId, RoleArn, VpcLinkId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Policy, Ref, Resource, Result, Scope,
-    Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Policy, Ref, Resource,
+    Result, Scope, Tags, Traits, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -150,6 +150,28 @@ impl Resource for RestApi {
             ("TooManyRequestsException", ""),
             ("ConflictException", "concurrent modification"),
         ],
+        permissions: Permissions {
+            read: &[Allow::to(&["apigateway:GET"])
+                .on(&["apigateway:{region}::/restapis", "apigateway:{region}::/restapis/*"])],
+            make: &[
+                Allow::to(&["apigateway:POST"]).on(&["apigateway:{region}::/restapis"]).for_stack(),
+                // What is below an API inherits its tags, as far as permissions go:
+                // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-tagging-supported-resources.html
+                Allow::to(&[
+                    "apigateway:POST",
+                    "apigateway:PUT",
+                    "apigateway:PATCH",
+                    "apigateway:DELETE",
+                ])
+                .on(&["apigateway:{region}::/restapis/*"])
+                .of_stack(),
+                Allow::to(&["apigateway:PUT", "apigateway:POST", "apigateway:DELETE"])
+                    .on(&["apigateway:{region}::/tags/*"]),
+            ],
+            remove: &[Allow::to(&["apigateway:DELETE"])
+                .on(&["apigateway:{region}::/restapis/*"])
+                .of_stack()],
+        },
         ..Traits::of("apigateway.rest_api")
     };
     type Id = RestApiId;
@@ -338,7 +360,7 @@ fn patch(op: Op, path: impl Into<String>, value: Option<String>) -> PatchOperati
 /// Every REST API of the region, as the listing gives it.
 pub(crate) async fn describe(aws: &Aws) -> Result<Vec<Description>> {
     let call = client!(aws, aws_sdk_apigateway).get_rest_apis().limit(500).into_paginator().items();
-    aws.call("apigateway:GET", call.send().try_collect()).await
+    aws.once("apigateway:GET", aws.call("apigateway:GET", call.send().try_collect())).await
 }
 
 async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Live<RestApi>>> {

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_apigateway::types::{Op, PatchOperation, Stage as Description};
 use engine::vocabulary::{Arn, Id, LogGroupArn, RestApiId, WebAclArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Ref, Resource, Result, Scope, Tags,
-    Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Ref, Resource, Result,
+    Scope, Tags, Traits, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -134,6 +134,36 @@ impl Resource for Stage {
             // WAF does not see the stage, or the stage the web ACL, as soon as it exists.
             ("WAFUnavailableEntityException", ""),
         ],
+        attached_by: &[("rest_api_id", "apigateway.rest_api")],
+        permissions: Permissions {
+            read: &[Allow::to(&["apigateway:GET"])
+                .on(&["apigateway:{region}::/restapis", "apigateway:{region}::/restapis/*"])],
+            make: &[
+                Allow::to(&["apigateway:POST", "apigateway:PATCH"])
+                    .on(&["apigateway:{region}::/restapis/*"])
+                    .of_stack(),
+                Allow::to(&["apigateway:PUT", "apigateway:POST", "apigateway:DELETE"])
+                    .on(&["apigateway:{region}::/tags/*"]),
+                Allow::to(&["wafv2:AssociateWebACL"]).on(&[
+                    "wafv2:{here}:regional/webacl/{name}/*",
+                    "wafv2:{here}:regional/webacl/{successor}/*",
+                    "apigateway:{region}::/restapis/*/stages/*",
+                ]),
+                Allow::to(&["wafv2:DisassociateWebACL"])
+                    .on(&["apigateway:{region}::/restapis/*/stages/*"]),
+                // WAF sets it on the stage in the name of the caller:
+                // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awswafv2.html
+                Allow::to(&["apigateway:SetWebACL"])
+                    .on(&["apigateway:{region}::/restapis/*/stages/*"]),
+            ],
+            remove: &[
+                Allow::to(&["wafv2:DisassociateWebACL", "apigateway:SetWebACL"])
+                    .on(&["apigateway:{region}::/restapis/*/stages/*"]),
+                Allow::to(&["apigateway:DELETE"])
+                    .on(&["apigateway:{region}::/restapis/*"])
+                    .of_stack(),
+            ],
+        },
         ..Traits::of("apigateway.stage")
     };
     type Id = Id;

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use aws_sdk_apigatewayv2::types::VpcLink as Description;
 use engine::vocabulary::{Arn, Private, SecurityGroupId, SubnetId, VpcLinkId};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Poll, Readiness, Ref, Replacement,
-    Resource, Result, Scope, Status, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Readiness, Ref,
+    Replacement, Resource, Result, Scope, Status, Tags, Traits, When, client,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,14 +32,36 @@ impl Resource for VpcLink {
     const TRAITS: Traits = Traits {
         immutable: &["subnet_ids", "security_group_ids"],
         replacement: Replacement::CreateFirst,
-        ready: Poll::MINUTES,
+        ready: Poll::MINUTES.expecting(180),
         // The API that uses it goes at the same time, usually sooner.
-        gone: Poll::within(15, 1, 10),
+        gone: Poll::within(15, 1, 10).expecting(60),
         not_yet: &[
             // On deletion: an API that is being deleted still counts as a user.
             ("BadRequestException", "referenced"),
             ("TooManyRequestsException", ""),
         ],
+        attached_by: &[("subnet_ids", "ec2.subnet")],
+        permissions: Permissions {
+            read: &[Allow::to(&["apigateway:GET"])
+                .on(&["apigateway:{region}::/vpclinks", "apigateway:{region}::/vpclinks/*"])],
+            make: &[
+                Allow::to(&["apigateway:POST"]).on(&["apigateway:{region}::/vpclinks"]).for_stack(),
+                Allow::to(&["apigateway:PATCH"])
+                    .on(&["apigateway:{region}::/vpclinks/*"])
+                    .of_stack(),
+                Allow::to(&["apigateway:PUT", "apigateway:POST", "apigateway:DELETE"])
+                    .on(&["apigateway:{region}::/tags/*"]),
+                Allow::to(&["iam:CreateServiceLinkedRole"])
+                    .on(&["iam::{account}:role/aws-service-role/*"])
+                    .under(&[When::equals(
+                        "iam:AWSServiceName",
+                        &["ops.apigateway.amazonaws.com"],
+                    )]),
+            ],
+            remove: &[Allow::to(&["apigateway:DELETE"])
+                .on(&["apigateway:{region}::/vpclinks/*"])
+                .of_stack()],
+        },
         ..Traits::of("apigatewayv2.vpc_link")
     };
     type Id = VpcLinkId;

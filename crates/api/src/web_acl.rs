@@ -12,8 +12,8 @@ use aws_sdk_wafv2::types::{
 use aws_smithy_types::error::operation::BuildError;
 use engine::vocabulary::{Id, LogGroupArn, WebAclArn};
 use engine::{
-    Aws, Changes, Collected, Deletion, Error, Live, New, Poll, Ref, Replacement, Resource, Result,
-    Scope, Tags, Traits, client,
+    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Ref,
+    Replacement, Resource, Result, Scope, Tags, Traits, client,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,43 @@ impl Resource for WebAcl {
             ("WAFUnavailableEntityException", ""),
             ("WAFServiceLinkedRoleErrorException", ""),
         ],
+        permissions: Permissions {
+            read: &[Allow::to(&[
+                "wafv2:ListWebACLs",
+                "wafv2:GetWebACL",
+                "wafv2:GetLoggingConfiguration",
+                "wafv2:ListTagsForResource",
+            ])],
+            make: &[
+                Allow::to(&["wafv2:CreateWebACL", "wafv2:UpdateWebACL"]).on(&[
+                    "wafv2:{here}:regional/webacl/{name}/*",
+                    "wafv2:{here}:regional/webacl/{successor}/*",
+                    "wafv2:{here}:regional/managedruleset/*/*",
+                ]),
+                Allow::to(&[
+                    "wafv2:PutLoggingConfiguration",
+                    "wafv2:DeleteLoggingConfiguration",
+                    "wafv2:TagResource",
+                    "wafv2:UntagResource",
+                ])
+                .on(&[
+                    "wafv2:{here}:regional/webacl/{name}/*",
+                    "wafv2:{here}:regional/webacl/{successor}/*",
+                ]),
+                // https://docs.aws.amazon.com/waf/latest/developerguide/logging-cw-logs.html
+                Allow::to(&[
+                    "logs:CreateLogDelivery",
+                    "logs:DeleteLogDelivery",
+                    "logs:PutResourcePolicy",
+                    "logs:DescribeResourcePolicies",
+                    "logs:DescribeLogGroups",
+                ]),
+            ],
+            remove: &[Allow::to(&["wafv2:DeleteWebACL"]).on(&[
+                "wafv2:{here}:regional/webacl/{name}/*",
+                "wafv2:{here}:regional/webacl/{successor}/*",
+            ])],
+        },
         ..Traits::of("wafv2.web_acl")
     };
     type Id = Id;
@@ -291,6 +328,14 @@ async fn lock_token(aws: &Aws, live: &Live<WebAcl>) -> Result<String> {
 }
 
 async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Live<WebAcl>>> {
+    let reads = summaries(aws).await?.into_iter().map(|summary| read(aws, scope, summary));
+    let found: Vec<Result<Live<WebAcl>>> =
+        futures::stream::iter(reads).buffer_unordered(8).collect().await;
+    found.into_iter().collect()
+}
+
+/// Every web ACL of the region, in short.
+pub(crate) async fn summaries(aws: &Aws) -> Result<Vec<WebAclSummary>> {
     let mut summaries = Vec::new();
     let mut next = None;
     loop {
@@ -305,13 +350,9 @@ async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Live<WebAcl>>> {
         // WAF gives a marker with the last page too; the page behind it is empty.
         next = page.next_marker.filter(|marker| !marker.is_empty() && !last);
         if next.is_none() {
-            break;
+            return Ok(summaries);
         }
     }
-    let reads = summaries.into_iter().map(|summary| read(aws, scope, summary));
-    let found: Vec<Result<Live<WebAcl>>> =
-        futures::stream::iter(reads).buffer_unordered(8).collect().await;
-    found.into_iter().collect()
 }
 
 async fn read(aws: &Aws, scope: &Scope, summary: WebAclSummary) -> Result<Live<WebAcl>> {
@@ -378,8 +419,13 @@ async fn describe(aws: &Aws, id: &str, name: &str) -> Result<Description> {
 }
 
 fn take(spec: &mut WebAcl, found: Description) {
-    let allows = found.default_action.is_some_and(|action| action.allow.is_some());
-    spec.default_action = if allows { "ALLOW" } else { "BLOCK" }.into();
+    let default = found.default_action.unwrap_or_else(|| DefaultAction::builder().build());
+    spec.default_action = match (default.allow, default.block) {
+        (Some(_), _) => "ALLOW".into(),
+        (None, Some(_)) => "BLOCK".into(),
+        // Nothing that anybody may take for a safeguard.
+        (None, None) => String::new(),
+    };
     if let Some(visibility) = found.visibility_config {
         spec.metrics = visibility.cloud_watch_metrics_enabled;
         spec.sampled_requests = visibility.sampled_requests_enabled;
