@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rand::RngExt;
 use winterbaume_core::{MockRequest, extract_path, extract_query_string};
 
 use crate::clock::Delays;
+use crate::ids::Draws;
 use crate::state::{Account, Region};
 
 /// One request, with the account that it acts on.
@@ -20,6 +20,7 @@ pub struct Call<'a> {
     /// The plane's time.
     pub now: Timestamp,
     pub(crate) delays: &'a Delays,
+    pub(crate) draws: &'a Draws<'a>,
 }
 
 impl Call<'_> {
@@ -76,15 +77,24 @@ impl Call<'_> {
 
     /// Random lower-case hexadecimal digits.
     pub fn random_hex(&self, digits: usize) -> String {
-        let mut rng = rand::rng();
-        (0..digits).map(|_| char::from_digit(rng.random_range(0..16), 16).unwrap_or('0')).collect()
+        let byte = |byte: u8| char::from_digit((byte % 16).into(), 16).unwrap_or('0');
+        self.bytes().take(digits).map(byte).collect()
+    }
+
+    /// A random UUID.
+    pub fn new_uuid(&self) -> String {
+        uuid::Builder::from_random_bytes(self.draws.draw()).into_uuid().to_string()
+    }
+
+    fn bytes(&self) -> impl Iterator<Item = u8> {
+        std::iter::repeat_with(|| self.draws.draw()).flatten()
     }
 
     /// Random letters and digits, as in the ids of REST APIs and the suffixes of secret ARNs.
     pub fn random_alphanumeric(&self, length: usize) -> String {
         const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-        let mut rng = rand::rng();
-        (0..length).map(|_| char::from(LETTERS[rng.random_range(0..LETTERS.len())])).collect()
+        let letter = |byte: u8| char::from(LETTERS[usize::from(byte) % LETTERS.len()]);
+        self.bytes().take(length).map(letter).collect()
     }
 
     /// Seconds since the epoch, as the JSON protocols write times.
@@ -116,7 +126,7 @@ impl Call<'_> {
 
     /// The parameters of a query-protocol request, `Action` among them.
     pub fn form(&self) -> HashMap<String, String> {
-        pairs(&String::from_utf8_lossy(&self.request.body)).collect()
+        form_of(self.request)
     }
 
     /// The operation of a JSON-protocol request.
@@ -141,6 +151,11 @@ impl Call<'_> {
         let all = pairs(extract_query_string(&self.request.uri));
         all.filter(|(key, _)| key == name).map(|(_, value)| value).collect()
     }
+}
+
+/// The parameters of a query-protocol request.
+pub(crate) fn form_of(request: &MockRequest) -> HashMap<String, String> {
+    pairs(&String::from_utf8_lossy(&request.body)).collect()
 }
 
 /// The pairs of a query string or form, decoded. A key without `=` has an empty value.

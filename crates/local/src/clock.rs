@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// How long resources take until they are ready, by what they are (`ec2.nat_gateway`). What is not
-/// listed is ready at once.
+use crate::latency;
+
+/// How long resources take until they are ready, by what they are (`ec2.nat_gateway`); until a change is
+/// done (`kinesis.stream.change`); until they are gone (`ec2.nat_gateway.deletion`). What is not listed
+/// takes no time.
 #[derive(Debug, Clone, Default)]
-pub struct Delays(BTreeMap<&'static str, Duration>);
+pub struct Delays(BTreeMap<String, Duration>);
 
 impl Delays {
     /// Everything is ready at once.
@@ -16,10 +19,27 @@ impl Delays {
         Self::default()
     }
 
+    /// As AWS documents it and its users report: the table of [`latency`].
+    pub fn documented() -> Self {
+        latency::ALL.iter().fold(Self::none(), |delays, one| {
+            delays
+                .with(one.kind, one.ready)
+                .with(&format!("{}.change", one.kind), one.change)
+                .with(&format!("{}.deletion", one.kind), one.gone)
+        })
+    }
+
     /// With a delay for a kind of resource.
     #[must_use]
-    pub fn with(mut self, kind: &'static str, delay: Duration) -> Self {
-        self.0.insert(kind, delay);
+    pub fn with(mut self, kind: &str, delay: Duration) -> Self {
+        self.0.insert(kind.to_owned(), delay);
+        self
+    }
+
+    /// All of them this many times as long: AWS on a good or on a bad day.
+    #[must_use]
+    pub fn times(mut self, factor: f64) -> Self {
+        self.0.values_mut().for_each(|delay| *delay = delay.mul_f64(factor));
         self
     }
 
@@ -38,6 +58,11 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn start() -> Self {
         Self { wall: Timestamp::now(), start: tokio::time::Instant::now() }
+    }
+
+    /// From now on it is this late.
+    pub(crate) fn set(&mut self, wall: Timestamp) {
+        *self = Self { wall, start: tokio::time::Instant::now() };
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -9,13 +9,20 @@
 mod call;
 mod clock;
 mod fault;
+mod ids;
+pub mod latency;
 mod paging;
 mod plane;
 mod policy;
+pub mod rates;
+mod schedule;
 mod serve;
 pub mod services;
 mod state;
+pub mod weather;
 
 pub use clock::Delays;
 pub use plane::{ControlPlane, OpenError};
+pub use schedule::Schedule;
 pub use serve::{ServeError, serve};
+pub use state::{ACCOUNT_ID, Account};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -15,13 +15,15 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
 use winterbaume_core::auth::{extract_region_from_headers, extract_service_from_headers};
 use winterbaume_core::{MockRequest, MockResponse};
 
 use crate::call::Call;
 use crate::clock::{Clock, Delays};
 use crate::fault::{Fault, Protocol};
-use crate::services;
+use crate::services::{self, Service};
 use crate::state::{Account, Store};
 
 /// Why a kept account could not be opened.
@@ -43,13 +45,13 @@ pub struct ControlPlane {
 
 struct Inner {
     held: Mutex<Held>,
-    clock: Clock,
     delays: Delays,
 }
 
 struct Held {
     account: Account,
     store: Option<Store>,
+    clock: Clock,
 }
 
 impl fmt::Debug for ControlPlane {
@@ -82,13 +84,40 @@ impl ControlPlane {
         let mut account = Account::default();
         store.enter(&mut account).and_then(|()| store.leave(&mut account)).map_err(failed)?;
         let plane = Self::new(Some(store), Delays::none());
-        plane.inner.held.lock().unwrap_or_else(PoisonError::into_inner).account = account;
+        plane.held().account = account;
         Ok(plane)
     }
 
     fn new(store: Option<Store>, delays: Delays) -> Self {
-        let held = Mutex::new(Held { account: Account::default(), store });
-        Self { inner: Arc::new(Inner { held, clock: Clock::start(), delays }) }
+        let held = Held { account: Account::default(), store, clock: Clock::start() };
+        Self { inner: Arc::new(Inner { held: Mutex::new(held), delays }) }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.inner.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The plane's time.
+    pub fn now(&self) -> Timestamp {
+        self.held().clock.now()
+    }
+
+    /// The account as it is now.
+    pub fn snapshot(&self) -> Account {
+        self.held().account.clone()
+    }
+
+    /// Goes on from a snapshot, at a time. For accounts in memory: what is kept in a folder stays what it
+    /// is.
+    pub fn restore(&self, account: Account, now: Timestamp) {
+        let mut held = self.held();
+        held.account = account;
+        held.clock.set(now);
+    }
+
+    /// Changes the account behind everybody's back, as another user of it would.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Account) -> T) -> T {
+        change(&mut self.held().account)
     }
 
     /// What an SDK client sends its requests through.
@@ -98,27 +127,19 @@ impl ControlPlane {
 
     /// Answers one request.
     pub fn handle(&self, request: &MockRequest) -> MockResponse {
-        let service = extract_service_from_headers(&request.headers).unwrap_or_default();
-        let region = extract_region_from_headers(&request.headers);
-        let region = region.unwrap_or_else(|| "us-east-1".into());
-        let Some(service) = services::find(&service) else {
-            return Fault::unknown_operation(&service, "at all").response(Protocol::Json);
+        let (name, region) = addressed(request);
+        let Some(service) = services::find(&name) else {
+            return Fault::unknown_operation(&name, "at all").response(Protocol::Json);
         };
-        let mut held = self.inner.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let Held { account, store } = &mut *held;
+        let mut held = self.held();
+        let now = held.clock.now();
+        let Held { account, store, .. } = &mut *held;
         if let Some(store) = store
             && let Err(why) = store.enter(account)
         {
             return broken(&why).response(service.protocol);
         }
-        let mut call = Call {
-            account,
-            region_name: &region,
-            request,
-            now: self.inner.clock.now(),
-            delays: &self.inner.delays,
-        };
-        let answer = (service.handle)(&mut call);
+        let answer = self.serve_on(account, now, service, &region, request);
         if let Some(store) = store
             && let Err(why) = store.leave(account)
         {
@@ -126,6 +147,50 @@ impl ControlPlane {
         }
         answer.unwrap_or_else(|fault| fault.response(service.protocol))
     }
+
+    /// Answers one request from an account that is not the plane's own: an older state of it, for
+    /// instance. What the request does is done to that account.
+    pub fn handle_on(
+        &self,
+        account: &mut Account,
+        now: Timestamp,
+        request: &MockRequest,
+    ) -> MockResponse {
+        let (name, region) = addressed(request);
+        let Some(service) = services::find(&name) else {
+            return Fault::unknown_operation(&name, "at all").response(Protocol::Json);
+        };
+        let answer = self.serve_on(account, now, service, &region, request);
+        answer.unwrap_or_else(|fault| fault.response(service.protocol))
+    }
+
+    fn serve_on(
+        &self,
+        account: &mut Account,
+        now: Timestamp,
+        service: &Service,
+        region_name: &str,
+        request: &MockRequest,
+    ) -> Result<MockResponse, Fault> {
+        let mut ids = std::mem::take(&mut account.ids);
+        let draws = ids.draws(request);
+        let delays = &self.inner.delays;
+        let mut call = Call { account, region_name, request, now, delays, draws: &draws };
+        let answer = (service.handle)(&mut call);
+        let asked = draws.asked();
+        if answer.as_ref().is_ok_and(|answer| answer.status < 400) {
+            ids.granted(asked);
+        }
+        account.ids = ids;
+        answer
+    }
+}
+
+/// The service and the region that a request is for, as its signature says.
+pub(crate) fn addressed(request: &MockRequest) -> (String, String) {
+    let service = extract_service_from_headers(&request.headers).unwrap_or_default();
+    let region = extract_region_from_headers(&request.headers);
+    (service, region.unwrap_or_else(|| "us-east-1".into()))
 }
 
 fn broken(why: &std::io::Error) -> Fault {
@@ -134,30 +199,15 @@ fn broken(why: &std::io::Error) -> Fault {
 
 impl HttpConnector for ControlPlane {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let mut headers = http::HeaderMap::new();
-        for (name, value) in request.headers() {
-            if let (Ok(name), Ok(value)) =
-                (http::HeaderName::from_bytes(name.as_bytes()), http::HeaderValue::from_str(value))
-            {
-                headers.append(name, value);
+        let plane = self.clone();
+        match read(request) {
+            Read::Whole(request) => HttpConnectorFuture::ready(Ok(to_http(plane.handle(&request)))),
+            Read::Streamed(request) => {
+                HttpConnectorFuture::new(async move { Ok(to_http(plane.handle(&request.await?))) })
             }
         }
-        let (method, uri) = (request.method().to_owned(), request.uri().to_owned());
-        if let Some(body) = request.body().bytes() {
-            let body = Bytes::copy_from_slice(body);
-            let request = MockRequest { method, uri, headers, body };
-            return HttpConnectorFuture::ready(Ok(to_http(self.handle(&request))));
-        }
-        // A body that is not in memory has to be read first.
-        let plane = self.clone();
-        HttpConnectorFuture::new(async move {
-            let body = ByteStream::new(request.into_body()).collect().await;
-            let body = body.map_err(|why| ConnectorError::user(Box::new(why)))?.into_bytes();
-            Ok(to_http(plane.handle(&MockRequest { method, uri, headers, body })))
-        })
     }
 }
-
 impl HttpClient for ControlPlane {
     fn http_connector(
         &self,
@@ -168,7 +218,36 @@ impl HttpClient for ControlPlane {
     }
 }
 
-fn to_http(answer: MockResponse) -> HttpResponse {
+/// A request of the SDK, as the services want it.
+pub(crate) enum Read {
+    /// Its body was in memory.
+    Whole(MockRequest),
+    /// Its body has to be read first.
+    Streamed(BoxFuture<'static, Result<MockRequest, ConnectorError>>),
+}
+
+pub(crate) fn read(request: HttpRequest) -> Read {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in request.headers() {
+        if let (Ok(name), Ok(value)) =
+            (http::HeaderName::from_bytes(name.as_bytes()), http::HeaderValue::from_str(value))
+        {
+            headers.append(name, value);
+        }
+    }
+    let (method, uri) = (request.method().to_owned(), request.uri().to_owned());
+    if let Some(body) = request.body().bytes() {
+        let body = Bytes::copy_from_slice(body);
+        return Read::Whole(MockRequest { method, uri, headers, body });
+    }
+    Read::Streamed(Box::pin(async move {
+        let body = ByteStream::new(request.into_body()).collect().await;
+        let body = body.map_err(|why| ConnectorError::user(Box::new(why)))?.into_bytes();
+        Ok(MockRequest { method, uri, headers, body })
+    }))
+}
+
+pub(crate) fn to_http(answer: MockResponse) -> HttpResponse {
     let status = StatusCode::try_from(answer.status)
         .unwrap_or_else(|_| StatusCode::try_from(500).expect("500 is a status code"));
     let mut response = HttpResponse::new(status, SdkBody::from(answer.body));

@@ -5,19 +5,23 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
+use crate::ids::Ids;
 use crate::services;
 
 /// The account id of the embedded account, which AWS's own documentation uses for examples.
 pub const ACCOUNT_ID: &str = "123456789012";
 
-/// A service's state that knows whether it was touched since it was last saved.
-#[derive(Debug, Default)]
+/// A service's state that knows whether it was touched since it was last saved. A clone shares the value
+/// until one of the two changes.
+#[derive(Debug, Clone, Default)]
 pub struct Tracked<T> {
-    value: T,
+    value: Arc<T>,
     touched: bool,
 }
 
@@ -28,10 +32,10 @@ impl<T> Deref for Tracked<T> {
     }
 }
 
-impl<T> DerefMut for Tracked<T> {
+impl<T: Clone> DerefMut for Tracked<T> {
     fn deref_mut(&mut self) -> &mut T {
         self.touched = true;
-        &mut self.value
+        Arc::make_mut(&mut self.value)
     }
 }
 
@@ -42,7 +46,7 @@ impl<T: Serialize + DeserializeOwned + Default> Tracked<T> {
                 let value = serde_json::from_slice(&text).map_err(|why| {
                     io::Error::new(io::ErrorKind::InvalidData, format!("{}: {why}", path.display()))
                 })?;
-                Ok(Self { value, touched: false })
+                Ok(Self { value: Arc::new(value), touched: false })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error),
@@ -55,7 +59,7 @@ impl<T: Serialize + DeserializeOwned + Default> Tracked<T> {
         }
         // A rename is atomic: a process killed here leaves the old state or the new one.
         let fresh = path.with_extension("new");
-        fs::write(&fresh, serde_json::to_vec(&self.value)?)?;
+        fs::write(&fresh, serde_json::to_vec(&*self.value)?)?;
         fs::rename(&fresh, path)?;
         self.touched = false;
         Ok(())
@@ -66,7 +70,7 @@ impl<T: Serialize + DeserializeOwned + Default> Tracked<T> {
 macro_rules! states {
     ($(#[$doc:meta])* $name:ident { $($service:ident : $state:ty),* $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Default)]
+        #[derive(Debug, Clone, Default)]
         pub struct $name {
             $(#[doc = concat!("The state of `", stringify!($service), "`.")] pub $service: Tracked<$state>,)*
         }
@@ -78,6 +82,16 @@ macro_rules! states {
 
             fn is_touched(&self) -> bool {
                 false $(|| self.$service.touched)*
+            }
+
+            fn shares_all_with(&self, other: &Self) -> bool {
+                true $(&& Arc::ptr_eq(&self.$service.value, &other.$service.value))*
+            }
+
+            fn to_json(&self) -> serde_json::Result<Value> {
+                let mut all = serde_json::Map::new();
+                $(all.insert(stringify!($service).into(), serde_json::to_value(&*self.$service.value)?);)*
+                Ok(all.into())
             }
 
             fn save(&mut self, folder: &Path) -> io::Result<()> {
@@ -115,6 +129,7 @@ states! {
         wafv2: services::wafv2::State,
         cloudtrail: services::cloudtrail::State,
         sns: services::sns::State,
+        ssm: services::ssm::State,
         guardduty: services::guardduty::State,
         accessanalyzer: services::accessanalyzer::State,
         monitoring: services::monitoring::State,
@@ -131,23 +146,58 @@ states! {
     }
 }
 
-/// The account.
-#[derive(Debug)]
+/// The account. A clone is a snapshot, and costs next to nothing: it shares with the original what
+/// neither changes.
+#[derive(Debug, Clone)]
 pub struct Account {
     /// Its twelve digits.
     pub id: String,
     /// What is the same in every region.
     pub global: Global,
     regions: BTreeMap<String, Region>,
+    pub(crate) ids: Ids,
 }
 
 impl Default for Account {
     fn default() -> Self {
-        Self { id: ACCOUNT_ID.into(), global: Global::default(), regions: BTreeMap::new() }
+        Self {
+            id: ACCOUNT_ID.into(),
+            global: Global::default(),
+            regions: BTreeMap::new(),
+            ids: Ids::default(),
+        }
     }
 }
 
 impl Account {
+    /// An empty account whose identifiers follow from what is asked for: runs that make the same resources
+    /// lead to accounts that are equal but for times, tokens and passwords.
+    pub fn comparable() -> Self {
+        Self { ids: Ids::derived(), ..Self::default() }
+    }
+
+    /// Whether nothing was written since one of the two was cloned from the other. `false` may also mean that
+    /// a call asked for the right to write and did not use it.
+    pub fn shares_all_with(&self, other: &Self) -> bool {
+        self.global.shares_all_with(&other.global)
+            && self.regions.len() == other.regions.len()
+            && self.regions.iter().all(|(name, region)| {
+                other.regions.get(name).is_some_and(|other| region.shares_all_with(other))
+            })
+    }
+
+    /// All that it holds, by region (or `global`) and service.
+    ///
+    /// # Errors
+    /// When a service's state cannot be written as JSON, which is a fault of the service.
+    pub fn to_json(&self) -> serde_json::Result<Value> {
+        let mut all = serde_json::Map::from_iter([("global".into(), self.global.to_json()?)]);
+        for (name, region) in &self.regions {
+            all.insert(name.clone(), region.to_json()?);
+        }
+        Ok(all.into())
+    }
+
     /// Every region in which something was made.
     pub fn regions(&self) -> impl Iterator<Item = (&str, &Region)> {
         self.regions.iter().map(|(name, region)| (name.as_str(), region))

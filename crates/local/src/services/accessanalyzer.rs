@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::paging::page;
 
 /// What Access Analyzer holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By name.
     pub analyzers: BTreeMap<String, Entry>,

@@ -19,7 +19,7 @@ use crate::paging::page;
 const DEFAULT_KEY_TYPES: &[&str] = &["RSA_1024", "RSA_2048"];
 
 /// What ACM holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By ARN.
     pub certificates: BTreeMap<String, Certificate>,
@@ -246,7 +246,7 @@ fn import(
             (arn, old.tags.clone())
         }
         None => {
-            let id = uuid::Uuid::new_v4();
+            let id = call.new_uuid();
             detail.created_at = Some(now);
             (call.arn("acm", &format!("certificate/{id}")), tags)
         }

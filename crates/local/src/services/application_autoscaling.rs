@@ -13,7 +13,7 @@ use crate::paging::page;
 use crate::services::ecs;
 
 /// What Application Auto Scaling holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By resource id and dimension.
     pub targets: BTreeMap<String, model::ScalableTarget>,

@@ -13,7 +13,7 @@ use crate::paging::page;
 use crate::policy::Document;
 
 /// What AWS Backup holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By name.
     pub vaults: BTreeMap<String, Vault>,
@@ -417,7 +417,7 @@ fn create_plan(
         let made = created(&twin.description);
         return Ok(wire::serialize_create_backup_plan_response(&made));
     }
-    let id = uuid::Uuid::new_v4().to_string();
+    let id = call.new_uuid();
     let description = model::GetBackupPlanOutput {
         backup_plan_arn: Some(call.arn("backup", &format!("backup-plan:{id}"))),
         backup_plan_id: Some(id.clone()),
@@ -492,7 +492,7 @@ fn checked(call: &Call<'_>, input: model::BackupPlanInput) -> Result<model::Back
             ));
         }
         rule.schedule_expression_timezone.get_or_insert_with(|| "Etc/UTC".into());
-        rule.rule_id = Some(uuid::Uuid::new_v4().to_string());
+        rule.rule_id = Some(call.new_uuid());
         rule.enable_continuous_backup.get_or_insert(false);
         let name = rule.rule_name.as_deref().unwrap_or_default();
         if !is_name(name) {
@@ -591,7 +591,7 @@ fn select(
         return Err(invalid(format!("Invalid ARN: {wrong}")));
     }
     let now = call.epoch();
-    let selection_id = uuid::Uuid::new_v4().to_string();
+    let selection_id = call.new_uuid();
     let made = model::GetBackupSelectionOutput {
         backup_plan_id: Some(id.to_owned()),
         backup_selection: Some(selection),

@@ -15,7 +15,7 @@ use crate::services::{iam, kms, logs, s3, sns};
 const SERVICE: &str = "cloudtrail.amazonaws.com";
 
 /// What CloudTrail holds in a region: the trails whose home it is.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By name.
     pub trails: BTreeMap<String, Entry>,

@@ -18,8 +18,11 @@ mod task_definition;
 
 pub use task_definition::Revision;
 
+/// The time that the tasks of a deleted service take to stop.
+const DELETION: &str = "ecs.service.deletion";
+
 /// What ECS holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By name, deleted ones included.
     pub clusters: BTreeMap<String, model::Cluster>,
@@ -567,7 +570,7 @@ fn delete_service(
     settle(call, &key, &mut one);
     one.service.status = Some("DRAINING".into());
     one.service.desired_count = Some(0);
-    call.begin("ecs.service", &format!("{key}/deletion"));
+    call.begin(DELETION, &key);
     let answer = Some(view(call, &key, &one));
     call.region().ecs.services.insert(key, one);
     Ok(wire::serialize_delete_service_response(&model::DeleteServiceResponse { service: answer }))
@@ -981,9 +984,7 @@ fn view(call: &mut Call<'_>, key: &str, one: &Held) -> model::Service {
     let service = &mut one.service;
     service.running_count = Some(count("RUNNING", None));
     service.pending_count = Some(count("PENDING", None));
-    if service.status.as_deref() == Some("DRAINING")
-        && call.is_ready("ecs.service", &format!("{key}/deletion"))
-    {
+    if service.status.as_deref() == Some("DRAINING") && call.is_ready(DELETION, key) {
         service.status = Some("INACTIVE".into());
         service.deployments = Some(Vec::new());
     }
@@ -1008,9 +1009,7 @@ fn view(call: &mut Call<'_>, key: &str, one: &Held) -> model::Service {
 fn tasks(call: &mut Call<'_>, key: &str, one: &Held) -> Vec<Running> {
     let mut one = one.clone();
     settle(call, key, &mut one);
-    let deletion = format!("{key}/deletion");
-    let stopped =
-        one.service.status.as_deref() != Some("ACTIVE") && call.is_ready("ecs.service", &deletion);
+    let stopped = one.service.status.as_deref() != Some("ACTIVE") && call.is_ready(DELETION, key);
     if stopped {
         return Vec::new();
     }

@@ -29,7 +29,7 @@ const VERSIONS: &[(&str, &[&str], &str, &str)] = &[
 ];
 
 /// What ElastiCache holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
     /// By name.

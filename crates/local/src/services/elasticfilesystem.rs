@@ -32,7 +32,7 @@ const DAYS: &[&str] = &[
 ];
 
 /// What EFS holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By id.
     pub file_systems: BTreeMap<String, FileSystem>,
@@ -105,7 +105,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
             if let Some(target) = call.region().elasticfilesystem.mount_targets.get_mut(*id) {
                 target.description.life_cycle_state = Some("deleting".into());
             }
-            call.begin(MOUNT_TARGET, id);
+            call.begin(&deletion(MOUNT_TARGET), id);
             settle(call);
             Ok(wire::serialize_delete_mount_target_response())
         }
@@ -134,7 +134,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
             if let Some(point) = call.region().elasticfilesystem.access_points.get_mut(*id) {
                 point.life_cycle_state = Some("deleting".into());
             }
-            call.begin(ACCESS_POINT, id);
+            call.begin(&deletion(ACCESS_POINT), id);
             settle(call);
             Ok(wire::serialize_delete_access_point_response())
         }
@@ -289,7 +289,7 @@ fn update(
         description.provisioned_throughput_in_mibps = input.provisioned_throughput_in_mibps;
         description.life_cycle_state = Some("updating".into());
     }
-    call.begin(FILE_SYSTEM, id);
+    call.begin("efs.file_system.change", id);
     settle(call);
     Ok(wire::serialize_update_file_system_response(&find(call, id)?.description))
 }
@@ -303,7 +303,7 @@ fn delete(call: &mut Call<'_>, id: &str) -> Result<MockResponse, Fault> {
     if let Some(file_system) = call.region().elasticfilesystem.file_systems.get_mut(id) {
         file_system.description.life_cycle_state = Some("deleting".into());
     }
-    call.begin(FILE_SYSTEM, id);
+    call.begin(&deletion(FILE_SYSTEM), id);
     settle(call);
     Ok(wire::serialize_delete_file_system_response())
 }
@@ -720,30 +720,42 @@ fn name_in(tags: &[model::Tag]) -> Option<String> {
     tags.iter().find(|tag| tag.key == "Name").map(|tag| tag.value.clone())
 }
 
+/// Which time has to be over: that of a creation, a change or a deletion.
+fn timer(kind: &str, state: &Option<String>) -> String {
+    match state.as_deref() {
+        Some("deleting") => deletion(kind),
+        Some("updating") => format!("{kind}.change"),
+        _ => kind.to_owned(),
+    }
+}
+
+fn deletion(kind: &str) -> String {
+    format!("{kind}.deletion")
+}
+
 /// Lets time do its work.
 fn settle(call: &mut Call<'_>) {
-    let busy = |state: &Option<String>| state.as_deref() != Some("available");
     let Some(efs) = held(call) else { return };
-    let file_systems: Vec<String> = efs
+    let due = |kind: &str, id: &String, state: &Option<String>| {
+        (state.as_deref() != Some("available")).then(|| (id.clone(), timer(kind, state)))
+    };
+    let file_systems: Vec<_> = efs
         .file_systems
         .iter()
-        .filter(|(_, one)| busy(&one.description.life_cycle_state))
-        .map(|(id, _)| id.clone())
+        .filter_map(|(id, one)| due(FILE_SYSTEM, id, &one.description.life_cycle_state))
         .collect();
-    let targets: Vec<String> = efs
+    let targets: Vec<_> = efs
         .mount_targets
         .iter()
-        .filter(|(_, one)| busy(&one.description.life_cycle_state))
-        .map(|(id, _)| id.clone())
+        .filter_map(|(id, one)| due(MOUNT_TARGET, id, &one.description.life_cycle_state))
         .collect();
-    let points: Vec<String> = efs
+    let points: Vec<_> = efs
         .access_points
         .iter()
-        .filter(|(_, one)| busy(&one.life_cycle_state))
-        .map(|(id, _)| id.clone())
+        .filter_map(|(id, one)| due(ACCESS_POINT, id, &one.life_cycle_state))
         .collect();
-    for id in &file_systems {
-        if !call.is_ready(FILE_SYSTEM, id) {
+    for (id, timer) in &file_systems {
+        if !call.is_ready(timer, id) {
             continue;
         }
         let efs = &mut call.region().elasticfilesystem;
@@ -756,8 +768,8 @@ fn settle(call: &mut Call<'_>) {
             one.description.life_cycle_state = Some("available".into());
         }
     }
-    for id in &targets {
-        if !call.is_ready(MOUNT_TARGET, id) {
+    for (id, timer) in &targets {
+        if !call.is_ready(timer, id) {
             continue;
         }
         let targets = &mut call.region().elasticfilesystem.mount_targets;
@@ -772,8 +784,8 @@ fn settle(call: &mut Call<'_>) {
             count(call, gone.description.file_system_id.as_deref().unwrap_or_default());
         }
     }
-    for id in &points {
-        if !call.is_ready(ACCESS_POINT, id) {
+    for (id, timer) in &points {
+        if !call.is_ready(timer, id) {
             continue;
         }
         let points = &mut call.region().elasticfilesystem.access_points;

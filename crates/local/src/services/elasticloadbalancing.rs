@@ -14,7 +14,7 @@ use crate::services::ec2::interface;
 use crate::services::{acm, ecs, s3};
 
 /// What Elastic Load Balancing holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By ARN.
     pub load_balancers: BTreeMap<String, LoadBalancer>,
@@ -612,7 +612,8 @@ fn delete_load_balancer(call: &mut Call<'_>, arn: &str) -> Result<MockResponse, 
                 ),
             ));
         }
-        interface::remove(call, &one.interfaces);
+        // Nobody finds it any more; its interfaces stay for a while.
+        interface::leave(call, "elbv2.load_balancer.deletion", &one.interfaces);
         let state = &mut call.region().elasticloadbalancing;
         state.load_balancers.remove(arn);
         state.tags.remove(arn);

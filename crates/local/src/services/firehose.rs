@@ -14,10 +14,12 @@ use crate::fault::Fault;
 /// Tags of a delivery stream.
 const TAG_LIMIT: usize = 50;
 const KIND: &str = "firehose.delivery_stream";
+const CHANGE: &str = "firehose.delivery_stream.change";
+const DELETION: &str = "firehose.delivery_stream.deletion";
 const KIND_OF_ERROR: &str = "!{firehose:error-output-type}";
 
 /// What Firehose holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By name.
     pub streams: BTreeMap<String, Stream>,
@@ -46,7 +48,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
             if let Some(stream) = call.region().firehose.streams.get_mut(&name) {
                 stream.description.delivery_stream_status = Some("DELETING".into());
             }
-            call.begin(KIND, &name);
+            call.begin(DELETION, &name);
             settle(call);
             Ok(wire::serialize_delete_delivery_stream_response(&Default::default()))
         }
@@ -437,7 +439,7 @@ fn set_encryption(
                 ..encryption
             });
     }
-    call.begin(KIND, name);
+    call.begin(CHANGE, name);
     settle(call);
 }
 
@@ -455,12 +457,20 @@ fn settle(call: &mut Call<'_>) {
         .filter_map(|stream| stream.description.delivery_stream_name.clone())
         .collect();
     for name in &busy {
-        if !call.is_ready(KIND, name) {
+        let streams = held(call).map(|firehose| &firehose.streams);
+        let word =
+            streams.and_then(|all| all.get(name)?.description.delivery_stream_status.clone());
+        let timer = match word.as_deref() {
+            Some("DELETING") => DELETION,
+            Some("ACTIVE") => CHANGE,
+            _ => KIND,
+        };
+        if !call.is_ready(timer, name) {
             continue;
         }
         let streams = &mut call.region().firehose.streams;
         let Some(stream) = streams.get_mut(name) else { continue };
-        if stream.description.delivery_stream_status.as_deref() == Some("DELETING") {
+        if timer == DELETION {
             streams.remove(name);
             continue;
         }

@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::fault::Fault;
 
 /// What GuardDuty holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By id; at most one.
     pub detectors: BTreeMap<String, Entry>,

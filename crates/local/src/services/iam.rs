@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use winterbaume_core::MockResponse;
@@ -20,7 +19,7 @@ const TRUST_POLICY_BYTES: usize = 2_048;
 const MANAGED_POLICIES: usize = 10;
 
 /// What IAM holds.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By name.
     pub roles: BTreeMap<String, Role>,
@@ -61,7 +60,7 @@ const MANAGED: &[Managed] = &[
     },
     Managed {
         name: "service-role/AWSBackupServiceRolePolicyForRestores",
-        document: r#"{"Version":"2012-10-17","Statement":[{"Sid":"RDSPermissions","Effect":"Allow","Action":["rds:DescribeDBInstances","rds:DescribeDBSnapshots","rds:ListTagsForResource","rds:RestoreDBInstanceFromDBSnapshot","rds:DescribeDBClusterSnapshots","rds:RestoreDBClusterFromSnapshot","rds:RestoreDBClusterToPointInTime","rds:CreateTenantDatabase"],"Resource":"*"},{"Sid":"EFSPermissions","Effect":"Allow","Action":["elasticfilesystem:Restore","elasticfilesystem:CreateFilesystem","elasticfilesystem:DescribeFilesystems","elasticfilesystem:DeleteFilesystem"],"Resource":"arn:aws:elasticfilesystem:*:*:file-system/*"}]}"#,
+        document: r#"{"Version":"2012-10-17","Statement":[{"Sid":"RDSPermissions","Effect":"Allow","Action":["rds:DescribeDBInstances","rds:DescribeDBSnapshots","rds:ListTagsForResource","rds:RestoreDBInstanceFromDBSnapshot","rds:DescribeDBClusterSnapshots","rds:RestoreDBClusterFromSnapshot","rds:RestoreDBClusterToPointInTime","rds:CreateTenantDatabase"],"Resource":"*"},{"Sid":"EFSPermissions","Effect":"Allow","Action":["elasticfilesystem:Restore","elasticfilesystem:CreateFilesystem","elasticfilesystem:DescribeFilesystems","elasticfilesystem:DeleteFilesystem"],"Resource":"arn:aws:elasticfilesystem:*:*:file-system/*"},{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::*:role/*","Condition":{"StringEquals":{"iam:PassedToService":["ec2.amazonaws.com","ec2.amazonaws.com.cn"]}}}]}"#,
     },
     Managed {
         name: "service-role/AWSLambdaBasicExecutionRole",
@@ -247,14 +246,15 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
             users: Some(Default::default()),
             ..Default::default()
         })),
-        "GenerateCredentialReport" => {
-            let answer = model::GenerateCredentialReportResponse {
-                state: Some("COMPLETE".into()),
-                ..Default::default()
-            };
-            Ok(wire::serialize_generate_credential_report_response(&answer))
+        // There are no users, and so neither are there their credentials.
+        "GetLoginProfile" | "ListMFADevices" | "ListAccessKeys" => {
+            let name = form.get("UserName").map_or("embedded", String::as_str);
+            Err(no_such(format!("The user with name {name} cannot be found.")))
         }
-        "GetCredentialReport" => Ok(credential_report(call)),
+        "GetAccessKeyLastUsed" => {
+            let id = wire::deserialize_get_access_key_last_used_request(&form)?.access_key_id;
+            Err(no_such(format!("The Access Key with id {id} cannot be found.")))
+        }
         "GetAccountPasswordPolicy" => {
             let policy = call.account.global.iam.password_policy.clone().ok_or_else(|| {
                 let account = &call.account.id;
@@ -553,15 +553,54 @@ fn authorization_details(
             }
         })
         .collect();
+    let policies = if wants("AWSManagedPolicy") && input.marker.is_none() {
+        policies_in_use(call)
+    } else {
+        Vec::new()
+    };
     let answer = model::GetAccountAuthorizationDetailsResponse {
         group_detail_list: Some(Default::default()),
         is_truncated: Some(marker.is_some()),
         marker,
-        policies: Some(Default::default()),
+        policies: Some(policies.into()),
         role_detail_list: Some(roles.into()),
         user_detail_list: Some(Default::default()),
     };
     Ok(wire::serialize_get_account_authorization_details_response(&answer))
+}
+
+/// AWS's policies that roles have, or are bounded by. IAM does not list the others here.
+fn policies_in_use(call: &Call<'_>) -> Vec<model::ManagedPolicyDetail> {
+    let roles = &call.account.global.iam.roles;
+    let in_use = |policy: &Managed| {
+        let arn = format!("{MANAGED_PREFIX}{}", policy.name);
+        let bounded = |role: &&Role| {
+            let boundary = role.role.permissions_boundary.as_ref();
+            boundary.and_then(|it| it.permissions_boundary_arn.as_ref()) == Some(&arn)
+        };
+        let attached = roles.values().filter(|role| role.attached.contains(&arn)).count();
+        let bounds = roles.values().filter(bounded).count();
+        if attached + bounds == 0 {
+            return None;
+        }
+        let version = model::PolicyVersion {
+            document: Some(url_encoded(policy.document)),
+            is_default_version: Some(true),
+            version_id: Some("v1".into()),
+            ..Default::default()
+        };
+        Some(model::ManagedPolicyDetail {
+            arn: Some(arn),
+            attachment_count: i32::try_from(attached).ok(),
+            default_version_id: Some("v1".into()),
+            is_attachable: Some(true),
+            permissions_boundary_usage_count: i32::try_from(bounds).ok(),
+            policy_name: Some(base_name(policy.name).into()),
+            policy_version_list: Some(vec![version].into()),
+            ..Default::default()
+        })
+    };
+    MANAGED.iter().filter_map(in_use).collect()
 }
 
 /// An account whose root user has MFA and no access key, and that has no other users.
@@ -573,6 +612,7 @@ fn account_summary(call: &Call<'_>) -> MockResponse {
     let counts = [
         ("AccountAccessKeysPresent", 0),
         ("AccountMFAEnabled", 1),
+        ("AccountPasswordPresent", 1),
         ("AccountSigningCertificatesPresent", 0),
         ("Groups", 0),
         ("MFADevices", 1),
@@ -591,18 +631,6 @@ fn account_summary(call: &Call<'_>) -> MockResponse {
             "<GetAccountSummaryResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetAccountSummaryResult><SummaryMap>{entries}</SummaryMap></GetAccountSummaryResult></GetAccountSummaryResponse>"
         ),
     )
-}
-
-fn credential_report(call: &Call<'_>) -> MockResponse {
-    let account = &call.account.id;
-    let report = format!(
-        "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,password_next_rotation,mfa_active,access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,access_key_1_last_used_region,access_key_1_last_used_service,access_key_2_active,access_key_2_last_rotated,access_key_2_last_used_date,access_key_2_last_used_region,access_key_2_last_used_service,cert_1_active,cert_1_last_rotated,cert_2_active,cert_2_last_rotated\n<root_account>,arn:aws:iam::{account}:root,2020-01-01T00:00:00+00:00,not_supported,no_information,not_supported,not_supported,true,false,N/A,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A"
-    );
-    wire::serialize_get_credential_report_response(&model::GetCredentialReportResponse {
-        content: Some(base64::engine::general_purpose::STANDARD.encode(report)),
-        generated_time: Some(call.iso8601()),
-        report_format: Some("text/csv".into()),
-    })
 }
 
 /// What the call does not name goes back to AWS's default.

@@ -18,6 +18,8 @@ const SHARD_LIMIT: i32 = 20_000;
 const TAG_LIMIT: usize = 50;
 /// The kind whose delay every change of a stream takes.
 const KIND: &str = "kinesis.stream";
+const CHANGE: &str = "kinesis.stream.change";
+const DELETION: &str = "kinesis.stream.deletion";
 const METRICS: &[&str] = &[
     "IncomingBytes",
     "IncomingRecords",
@@ -29,7 +31,7 @@ const METRICS: &[&str] = &[
 ];
 
 /// What Kinesis holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By name.
     pub streams: BTreeMap<String, Stream>,
@@ -568,12 +570,18 @@ fn settle(call: &mut Call<'_>) {
         .filter_map(|stream| stream.summary.stream_name.clone())
         .collect();
     for name in &busy {
-        if !call.is_ready(KIND, name) {
+        let found = find(call, name).ok();
+        let timer = match found.and_then(|stream| stream.summary.stream_status.as_deref()) {
+            Some("CREATING") => KIND,
+            Some("DELETING") => DELETION,
+            _ => CHANGE,
+        };
+        if !call.is_ready(timer, name) {
             continue;
         }
         let streams = &mut call.region().kinesis.streams;
         let Some(stream) = streams.get_mut(name) else { continue };
-        if stream.summary.stream_status.as_deref() == Some("DELETING") {
+        if timer == DELETION {
             streams.remove(name);
         } else {
             stream.summary.stream_status = Some("ACTIVE".into());
@@ -587,7 +595,7 @@ fn change(call: &mut Call<'_>, name: &str, status: &str, how: impl FnOnce(&mut S
         how(stream);
         stream.summary.stream_status = Some(status.into());
     }
-    call.begin(KIND, name);
+    call.begin(if status == "DELETING" { DELETION } else { CHANGE }, name);
 }
 
 fn streams<'a>(call: &'a Call<'_>) -> impl Iterator<Item = &'a Stream> {

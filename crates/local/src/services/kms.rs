@@ -14,7 +14,7 @@ use crate::paging::page;
 use crate::policy::{Document, Principal};
 
 /// What KMS holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By key id.
     pub keys: BTreeMap<String, Key>,
@@ -265,7 +265,7 @@ fn create_key(call: &mut Call<'_>, input: model::CreateKeyRequest) -> Result<Moc
     let multi_region = input.multi_region == Some(true);
     let id = match multi_region {
         true => format!("mrk-{}", call.random_hex(32)),
-        false => uuid::Uuid::new_v4().to_string(),
+        false => call.new_uuid(),
     };
     let metadata = model::KeyMetadata {
         a_w_s_account_id: Some(call.account_id()),

@@ -40,7 +40,7 @@ const CONCURRENCY: i32 = 1000;
 const UNRESERVED: i32 = 100;
 
 /// What Lambda holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By name.
     pub functions: BTreeMap<String, Function>,
@@ -372,7 +372,7 @@ fn create(call: &mut Call<'_>, input: model::CreateFunctionRequest) -> Result<Mo
         }),
         memory_size: Some(input.memory_size.unwrap_or(128)),
         package_type: Some("Zip".into()),
-        revision_id: Some(uuid::Uuid::new_v4().to_string()),
+        revision_id: Some(call.new_uuid()),
         role: Some(input.role),
         runtime: input.runtime,
         state: Some("Active".into()),
@@ -484,7 +484,7 @@ fn configure(
     }
     check_settings(call, &wanted)?;
     wanted.last_modified = Some(modified(call));
-    wanted.revision_id = Some(uuid::Uuid::new_v4().to_string());
+    wanted.revision_id = Some(call.new_uuid());
     function_mut(call, &name)?.configuration = wanted.clone();
     Ok(wire::serialize_update_function_configuration_response(&wanted))
 }
@@ -495,12 +495,12 @@ fn update_code(
 ) -> Result<MockResponse, Fault> {
     require_settled(call, &input.function_name)?;
     let (code_sha256, code_size) = code(input.zip_file.as_deref())?;
-    let when = modified(call);
+    let (when, revision) = (modified(call), call.new_uuid());
     let configuration = &mut function_mut(call, &input.function_name)?.configuration;
     configuration.code_sha256 = Some(code_sha256);
     configuration.code_size = Some(code_size);
     configuration.last_modified = Some(when);
-    configuration.revision_id = Some(uuid::Uuid::new_v4().to_string());
+    configuration.revision_id = Some(revision);
     if input.architectures.is_some() {
         configuration.architectures = input.architectures;
     }

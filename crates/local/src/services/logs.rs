@@ -20,7 +20,7 @@ const METRIC_FILTERS: usize = 100;
 const SUBSCRIPTION_FILTERS: usize = 2;
 
 /// What Logs holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By name.
     pub groups: BTreeMap<String, Group>,

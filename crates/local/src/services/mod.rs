@@ -29,7 +29,9 @@ pub mod s3;
 pub mod s3control;
 pub mod secretsmanager;
 pub mod sns;
+pub mod ssm;
 mod sts;
+mod unused;
 pub mod wafv2;
 
 /// A service of the plane.
@@ -67,6 +69,7 @@ const ALL: &[Service] = &[
     Service { name: "rds", protocol: Protocol::Query, handle: rds::handle },
     Service { name: "cloudtrail", protocol: Protocol::Json, handle: cloudtrail::handle },
     Service { name: "sns", protocol: Protocol::Query, handle: sns::handle },
+    Service { name: "ssm", protocol: Protocol::Json, handle: ssm::handle },
     Service { name: "guardduty", protocol: Protocol::RestJson, handle: guardduty::handle },
     Service {
         name: "access-analyzer",
@@ -88,5 +91,5 @@ const ALL: &[Service] = &[
 ];
 
 pub(crate) fn find(name: &str) -> Option<&'static Service> {
-    ALL.iter().find(|service| service.name == name)
+    ALL.iter().chain(unused::ALL).find(|service| service.name == name)
 }

@@ -15,7 +15,7 @@ use crate::fault::{Fault, Protocol};
 use crate::paging::page;
 
 /// What CloudWatch holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By name.
     pub alarms: BTreeMap<String, Alarm>,

@@ -9,7 +9,7 @@ use crate::call::Call;
 use crate::fault::Fault;
 
 /// What S3 Control holds in the account.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// The public access block, if there is one.
     pub public_access: Option<model::PublicAccessBlockConfiguration>,

@@ -20,7 +20,7 @@ const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
 
 /// What Secrets Manager holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By name.
     pub secrets: BTreeMap<String, Secret>,
@@ -263,7 +263,7 @@ fn create(call: &mut Call<'_>, input: model::CreateSecretRequest) -> Result<Mock
     };
     let mut version_id = None;
     if string.is_some() || binary.is_some() {
-        let id = token.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let id = token.unwrap_or_else(|| call.new_uuid());
         let stages = vec![CURRENT.into()];
         let created = call.now.as_second();
         secret.add(id.clone(), Version { string, binary, stages, created });
@@ -432,7 +432,7 @@ fn put_version(
     token: Option<String>,
     mut version: Version,
 ) -> Result<(String, Vec<String>), Fault> {
-    let id = token.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let id = token.unwrap_or_else(|| call.new_uuid());
     if let Some(before) = secret.versions.get(&id) {
         return match before.same_value(version.string.as_deref(), version.binary.as_deref()) {
             true => Ok((id, before.stages.clone())),

@@ -12,7 +12,7 @@ use crate::paging::page;
 use crate::policy::{Document, Principal};
 
 /// What SNS holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By ARN.
     pub topics: BTreeMap<String, Topic>,
@@ -366,7 +366,7 @@ fn subscribe(call: &mut Call<'_>, form: &HashMap<String, String>) -> Result<Mock
     let (arn, pending) = match same {
         Some(it) => (it.about.subscription_arn.clone().unwrap_or_default(), it.pending),
         None => {
-            let arn = format!("{}:{}", input.topic_arn, uuid::Uuid::new_v4());
+            let arn = format!("{}:{}", input.topic_arn, call.new_uuid());
             let pending = matches!(protocol.as_str(), "email" | "email-json" | "http" | "https");
             let about = model::Subscription {
                 subscription_arn: Some(arn.clone()),

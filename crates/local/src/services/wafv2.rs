@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 use winterbaume_core::MockResponse;
 use winterbaume_wafv2::{model, wire};
 
@@ -35,7 +34,7 @@ const GROUPS: &[(&str, i64)] = &[
 ];
 
 /// What WAF holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By ARN.
     pub acls: BTreeMap<String, Acl>,
@@ -380,7 +379,7 @@ fn create(call: &mut Call<'_>, body: &[u8]) -> Result<MockResponse, Fault> {
              is a duplicate of an existing one.",
         ));
     }
-    let id = Uuid::new_v4().to_string();
+    let id = call.new_uuid();
     let place = if input.scope == "REGIONAL" { "regional" } else { "global" };
     let arn = call.arn("wafv2", &format!("{place}/webacl/{}/{id}", input.name));
     let made = Acl {
@@ -403,7 +402,7 @@ fn create(call: &mut Call<'_>, body: &[u8]) -> Result<MockResponse, Fault> {
             ..Default::default()
         },
         scope: input.scope,
-        lock_token: Uuid::new_v4().to_string(),
+        lock_token: call.new_uuid(),
         tags,
     };
     let answer = model::CreateWebACLResponse { summary: Some(summary(&made)) };
@@ -422,7 +421,7 @@ fn update(call: &mut Call<'_>, body: &[u8]) -> Result<MockResponse, Fault> {
     let rules = stored(input.rules.unwrap_or_default());
     let capacity = capacity(&rules)?;
     let arn = found.acl.a_r_n.clone().unwrap_or_default();
-    let token = Uuid::new_v4().to_string();
+    let token = call.new_uuid();
     let kept = acl_mut(call, &arn)?;
     kept.lock_token.clone_from(&token);
     kept.acl.description = Some(input.description.unwrap_or_default());

@@ -16,7 +16,7 @@ use crate::fault::Fault;
 pub(crate) use v1::{set_web_acl, stage_of};
 
 /// What API Gateway holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// The settings of the account.
     pub account: model::Account,

@@ -28,6 +28,10 @@ pub(super) fn handle(call: &mut Call<'_>, path: &[String]) -> Result<MockRespons
         ("GET", ["vpclinks"]) => {
             Ok(wire::serialize_get_vpc_links_response(&model::VpcLinks { items: Some(vec![]) }))
         }
+        ("GET", ["domainnames"]) => {
+            let none = model::DomainNames { items: Some(vec![]) };
+            Ok(wire::serialize_get_domain_names_response(&none))
+        }
         ("POST", ["restapis"]) => create_rest_api(call),
         ("GET", ["restapis"]) => {
             let apis = state(call).into_iter().flat_map(|state| state.apis.values());

@@ -1,4 +1,4 @@
-//! VPC links of version 2.
+//! VPC links of version 2. There are no HTTP APIs here, which is what their listing says.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::paging::page;
 use crate::services::ec2::interface;
 
 const KIND: &str = "apigatewayv2.vpc_link";
-const GOING: &str = "apigatewayv2.vpc_link_deletion";
+const GOING: &str = "apigatewayv2.vpc_link.deletion";
 
 pub(super) fn handle(call: &mut Call<'_>, path: &[String]) -> Result<MockResponse, Fault> {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -32,6 +32,10 @@ pub(super) fn handle(call: &mut Call<'_>, path: &[String]) -> Result<MockRespons
             let answer = model::GetVpcLinksResponse { items: Some(items), next_token };
             Ok(wire::serialize_get_vpc_links_response(&answer))
         }
+        ("GET", ["apis"]) => Ok(wire::serialize_get_apis_response(&model::GetApisResponse {
+            items: Some(Vec::new()),
+            next_token: None,
+        })),
         ("GET", ["vpclinks", id]) => {
             let link = current(call, id).ok_or_else(|| no_link(id))?;
             Ok(wire::serialize_get_vpc_link_response(&model::GetVpcLinkResponse {

@@ -495,11 +495,15 @@ pub(super) fn delete(call: &mut Call<'_>, form: &Form) -> Answer {
     let mut unsuccessful = Vec::new();
     for id in input.vpc_endpoint_ids.items {
         match find(seen(call), &id) {
-            Ok(_) => {
+            Ok(endpoint) => {
+                // A gateway endpoint is no more than a route.
+                let has_interfaces = endpoint.vpc_endpoint_type.as_deref() != Some("Gateway");
                 if let Some(endpoint) = held(call).vpc_endpoints.get_mut(&id) {
                     endpoint.state = Some("deleting".into());
                 }
-                call.begin(DEATH, &id);
+                if has_interfaces {
+                    call.begin(DEATH, &id);
+                }
             }
             Err(fault) => unsuccessful.push(UnsuccessfulItem {
                 error: Some(UnsuccessfulItemError {

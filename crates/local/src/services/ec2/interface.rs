@@ -104,6 +104,30 @@ pub(crate) fn remove(call: &mut Call<'_>, ids: &[String]) {
     }
 }
 
+/// Takes interfaces away after the time that a kind of resource takes to let go of them.
+pub(crate) fn leave(call: &mut Call<'_>, kind: &str, ids: &[String]) {
+    let Ok(until) = call.now.checked_add(call.delays.of(kind)) else { return };
+    for id in ids {
+        if let Some(interface) = held(call).network_interfaces.get_mut(id) {
+            interface.status = Some("detaching".into());
+            held(call).leaving_interfaces.insert(id.clone(), until);
+        }
+    }
+    progress(call);
+}
+
+/// Takes away the interfaces whose time has come.
+pub(super) fn progress(call: &mut Call<'_>) {
+    let now = call.now;
+    let leaving = seen(call).leaving_interfaces.iter();
+    let gone: Vec<String> =
+        leaving.filter(|(_, until)| **until <= now).map(|(id, _)| id.clone()).collect();
+    if !gone.is_empty() {
+        remove(call, &gone);
+        held(call).leaving_interfaces.retain(|id, _| !gone.contains(id));
+    }
+}
+
 fn count_addresses(call: &mut Call<'_>, subnet: &str, by: i32) {
     if let Some(subnet) = held(call).subnets.get_mut(subnet) {
         subnet.available_ip_address_count = subnet.available_ip_address_count.map(|n| n + by);

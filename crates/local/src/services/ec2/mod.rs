@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use winterbaume_core::MockResponse;
 use winterbaume_ec2_generated::model;
@@ -22,6 +23,7 @@ mod route_table;
 mod security_group;
 mod subnet;
 mod tag;
+mod unused;
 mod vpc;
 mod zone;
 
@@ -30,7 +32,7 @@ type Answer = Result<MockResponse, Fault>;
 
 /// What EC2 holds in a region. The maps are by id; the states in them are those that describe calls
 /// show.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
     /// VPCs.
@@ -57,6 +59,8 @@ pub struct State {
     pub flow_logs: BTreeMap<String, model::FlowLog>,
     /// Network interfaces of NAT gateways, endpoints and of other services' resources.
     pub network_interfaces: BTreeMap<String, model::NetworkInterface>,
+    /// Until when interfaces stay whose resource is deleted.
+    pub leaving_interfaces: BTreeMap<String, Timestamp>,
     /// Whether new EBS volumes are encrypted.
     pub ebs_encryption_by_default: bool,
     /// The key for that, where it is not the AWS-managed one.
@@ -85,6 +89,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Answer {
     }
     nat_gateway::progress(call);
     endpoint::progress(call);
+    interface::progress(call);
     match form.get("Action").map_or("", String::as_str) {
         "CreateVpc" => vpc::create(call, &form),
         "DescribeVpcs" => vpc::describe(call, &form),
@@ -139,6 +144,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Answer {
         "CreateTags" => tag::create(call, &form),
         "DeleteTags" => tag::delete(call, &form),
         "DescribeAvailabilityZones" => zone::describe(call, &form),
+        "DescribeRegions" => Ok(zone::describe_regions(call)),
         "DescribeNetworkInterfaces" => interface::describe(call, &form),
         "DescribeManagedPrefixLists" => endpoint::describe_managed_prefix_lists(call, &form),
         "DescribePrefixLists" => endpoint::describe_prefix_lists(call, &form),
@@ -148,7 +154,8 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Answer {
         "GetEbsDefaultKmsKeyId" => Ok(ebs::key(call)),
         "ModifyEbsDefaultKmsKeyId" => ebs::set_key(call, &form),
         "ResetEbsDefaultKmsKeyId" => Ok(ebs::reset_key(call)),
-        other => Err(Fault::unknown_operation("ec2", other)),
+        other => unused::answer(other, &form)
+            .unwrap_or_else(|| Err(Fault::unknown_operation("ec2", other))),
     }
 }
 

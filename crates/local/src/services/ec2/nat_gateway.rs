@@ -151,11 +151,12 @@ pub(super) fn progress(call: &mut Call<'_>) {
         gateway.delete_time = Some(now);
         let addresses = gateway.nat_gateway_addresses.clone().map(|list| list.items);
         for address in addresses.unwrap_or_default() {
+            let interfaces: Vec<String> = address.network_interface_id.into_iter().collect();
+            interface::remove(call, &interfaces);
+            // A private gateway's address is none of ours.
             if address.association_id.is_none() {
                 continue;
             }
-            let interfaces: Vec<String> = address.network_interface_id.into_iter().collect();
-            interface::remove(call, &interfaces);
             let allocation = address.allocation_id.unwrap_or_default();
             if let Some(address) = held(call).addresses.get_mut(&allocation) {
                 address.association_id = None;

@@ -1,7 +1,9 @@
 //! Availability zones.
 
+use winterbaume_core::MockResponse;
 use winterbaume_ec2_generated::model::{
-    AvailabilityZone, AvailabilityZoneList, DescribeAvailabilityZonesResult, TagList,
+    AvailabilityZone, AvailabilityZoneList, DescribeAvailabilityZonesResult, DescribeRegionsResult,
+    Region, RegionList, TagList,
 };
 use winterbaume_ec2_generated::wire;
 
@@ -49,6 +51,22 @@ pub(super) fn all(region: &str) -> Vec<AvailabilityZone> {
         ..Default::default()
     };
     letters.chars().enumerate().map(zone).collect()
+}
+
+/// The regions that are enabled: a few of those that every account has, and the one that is asked.
+pub(super) fn describe_regions(call: &Call<'_>) -> MockResponse {
+    let mut names = vec!["us-east-1", "us-east-2", "us-west-1", "us-west-2"];
+    if !names.contains(&call.region_name) {
+        names.push(call.region_name);
+    }
+    let region = |name: &str| Region {
+        endpoint: Some(format!("ec2.{name}.amazonaws.com")),
+        opt_in_status: Some("opt-in-not-required".into()),
+        region_name: Some(name.into()),
+        ..Default::default()
+    };
+    let regions = Some(RegionList { items: names.into_iter().map(region).collect() });
+    wire::serialize_describe_regions_response(&DescribeRegionsResult { regions })
 }
 
 /// The region as zone ids abbreviate it: `us-east-1` is `use1`.

@@ -354,6 +354,30 @@ pub(super) fn describe_snapshots(call: &mut Call<'_>, form: &Form) -> Answer {
     }))
 }
 
+/// Nobody else may restore a snapshot here: there is no call that shares one.
+pub(super) fn describe_snapshot_attributes(call: &mut Call<'_>, form: &Form) -> Answer {
+    let input = wire::deserialize_describe_d_b_cluster_snapshot_attributes_request(form)?;
+    let name = name_of(&input.d_b_cluster_snapshot_identifier);
+    if !call.region().rds.cluster_snapshots.contains_key(&name) {
+        let message = format!("DBClusterSnapshot {name} not found.");
+        return Err(missing("DBClusterSnapshotNotFoundFault", message));
+    }
+    let restore = model::DBClusterSnapshotAttribute {
+        attribute_name: Some("restore".into()),
+        attribute_values: Some(Vec::new().into()),
+    };
+    Ok(wire::serialize_describe_d_b_cluster_snapshot_attributes_response(
+        &model::DescribeDBClusterSnapshotAttributesResult {
+            d_b_cluster_snapshot_attributes_result: Some(
+                model::DBClusterSnapshotAttributesResult {
+                    d_b_cluster_snapshot_attributes: Some(vec![restore].into()),
+                    d_b_cluster_snapshot_identifier: Some(name),
+                },
+            ),
+        },
+    ))
+}
+
 /// A cluster as a describe call shows it: with its status of now, its members and its tags.
 pub(super) fn show(call: &mut Call<'_>, id: &str) -> Result<model::DBCluster, Fault> {
     let found = call.region().rds.clusters.get(id).cloned();

@@ -48,7 +48,7 @@ pub(super) fn create(call: &mut Call<'_>, form: &Form) -> Answer {
         join(call, &mut made, &cluster.to_lowercase(), &input.engine)?
     } else {
         require_master(input.master_username.as_deref(), input.master_user_password.as_deref())?;
-        let (number, _) = version(&input.engine, input.engine_version.as_deref())?;
+        let (number, family) = version(&input.engine, input.engine_version.as_deref())?;
         if input.allocated_storage.is_none_or(|gigabytes| gigabytes < 20) {
             return Err(invalid("Invalid storage size: at least 20 GiB are needed."));
         }
@@ -65,6 +65,12 @@ pub(super) fn create(call: &mut Call<'_>, form: &Form) -> Answer {
         made.master_username = input.master_username;
         made.engine_version = Some(number.into());
         made.d_b_name = input.d_b_name;
+        made.multi_a_z = Some(input.multi_a_z == Some(true));
+        made.copy_tags_to_snapshot = Some(input.copy_tags_to_snapshot == Some(true));
+        made.i_a_m_database_authentication_enabled =
+            Some(input.enable_i_a_m_database_authentication == Some(true));
+        made.enabled_cloudwatch_logs_exports = input.enable_cloudwatch_logs_exports;
+        made.d_b_parameter_groups = Some(default_group(family));
         group
     };
     let zones = subnet_group::zones(&group);
@@ -126,6 +132,8 @@ fn join(
     made.d_b_cluster_identifier = Some(name.to_owned());
     made.allocated_storage = cluster.allocated_storage;
     made.d_b_name = cluster.database_name;
+    let (_, family) = version(engine, cluster.engine_version.as_deref())?;
+    made.d_b_parameter_groups = Some(default_group(family));
     made.engine_version = cluster.engine_version;
     made.master_username = cluster.master_username;
     made.storage_encrypted = cluster.storage_encrypted;
@@ -292,6 +300,15 @@ fn show(call: &mut Call<'_>, id: &str) -> Result<model::DBInstance, Fault> {
     }
     instance.tag_list = Some(tag_list(rds, instance.d_b_instance_arn.as_deref()));
     Ok(instance)
+}
+
+/// Instances have no other parameter groups here than those that always exist.
+fn default_group(family: &str) -> model::DBParameterGroupStatusList {
+    vec![model::DBParameterGroupStatus {
+        d_b_parameter_group_name: Some(format!("default.{family}")),
+        parameter_apply_status: Some("in-sync".into()),
+    }]
+    .into()
 }
 
 fn tier(asked: Option<i32>) -> Result<Option<i32>, Fault> {

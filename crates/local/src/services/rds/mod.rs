@@ -33,7 +33,7 @@ const VERSIONS: &[(&str, &str, &str, &[&str])] = &[
 ];
 
 /// What RDS holds in a region.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
     /// By identifier. Passwords are checked and forgotten.
@@ -79,6 +79,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
         "ModifyDBCluster" => cluster::modify(call, form),
         "DeleteDBCluster" => cluster::delete(call, form),
         "DescribeDBClusterSnapshots" => cluster::describe_snapshots(call, form),
+        "DescribeDBClusterSnapshotAttributes" => cluster::describe_snapshot_attributes(call, form),
         "CreateDBInstance" => instance::create(call, form),
         "DescribeDBInstances" => instance::describe(call, form),
         "ModifyDBInstance" => instance::modify(call, form),
@@ -89,6 +90,13 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
                 marker: None,
             }))
         }
+        // Only the default groups of the engines, which no listing here shows.
+        "DescribeDBParameterGroups" => Ok(wire::serialize_describe_d_b_parameter_groups_response(
+            &model::DBParameterGroupsMessage {
+                d_b_parameter_groups: Some(Vec::new().into()),
+                marker: None,
+            },
+        )),
         "DescribeDBEngineVersions" => describe_versions(form),
         "ListTagsForResource" => list_tags(call, form),
         "AddTagsToResource" => add_tags(call, form),

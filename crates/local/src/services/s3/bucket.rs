@@ -498,7 +498,7 @@ fn put_lifecycle(call: &mut Call<'_>, address: &Address) -> Result<MockResponse,
     let mut ids = BTreeSet::new();
     for rule in &mut rules {
         check_rule(rule)?;
-        let id = rule.i_d.get_or_insert_with(|| uuid::Uuid::new_v4().to_string());
+        let id = rule.i_d.get_or_insert_with(|| call.new_uuid());
         if id.chars().count() > 255 {
             return Err(invalid("ID length should not exceed allowed limit of 255"));
         }

@@ -17,7 +17,7 @@ use crate::policy::{Document, Principal};
 use crate::services::s3control;
 
 /// What S3 holds in the account.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// By name.
     pub buckets: BTreeMap<String, Bucket>,
@@ -152,6 +152,7 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
         request: &plain,
         now: call.now,
         delays: call.delays,
+        draws: call.draws,
     };
     let call = &mut call;
     let answer = match (&address.bucket, &address.key) {
