@@ -1,8 +1,10 @@
 //! What a control is: an invariant, with what it serves and how it is judged.
 
-use serde::Serialize;
+use std::collections::BTreeSet;
 
-use crate::facts::Facts;
+use serde::{Serialize, Serializer};
+
+use crate::facts::{Facts, Verdict};
 use crate::finding::Judgement;
 
 /// One invariant.
@@ -20,9 +22,11 @@ pub struct Control {
     pub citations: &'static [&'static str],
     /// Why it matters, in a sentence.
     pub why: &'static str,
-    /// The fields that it reads, as `kind.field`. A change of any other field changes none of its
-    /// findings (a property test holds it to that).
-    pub reads: &'static [&'static str],
+    /// The fields that it reads, as `kind.field`, in groups: its own, and those of each module that it asks. The kind that
+    /// it is about comes first. A change of any other field changes none of its findings (a property test holds it to
+    /// that).
+    #[serde(serialize_with = "flat")]
+    pub reads: &'static [&'static [&'static str]],
     /// How to put it right.
     pub remedy: Remedy,
     /// Which scope it needs.
@@ -30,6 +34,43 @@ pub struct Control {
     /// The judgement: one for each resource that the control concerns.
     #[serde(skip)]
     pub judge: fn(&Facts<'_>) -> Vec<Judgement>,
+}
+
+impl Control {
+    /// What it says of the facts: one judgement for each resource that it concerns, or one that there is
+    /// none.
+    pub fn judgements(&self, facts: &Facts<'_>) -> Vec<Judgement> {
+        let judgements = (self.judge)(facts);
+        if !judgements.is_empty() {
+            return judgements;
+        }
+        let kind = self.fields().next().map_or("account", kind_of);
+        let nothing = Verdict::not_applicable("there is nothing that it concerns");
+        vec![facts.whole(kind, Ok(nothing))]
+    }
+
+    /// The kinds that it reads.
+    pub fn kinds(&self) -> BTreeSet<&'static str> {
+        self.fields().map(kind_of).collect()
+    }
+
+    /// The fields that it reads, without their grouping.
+    pub fn fields(&self) -> impl Iterator<Item = &'static str> {
+        self.reads.iter().copied().flatten().copied()
+    }
+}
+
+fn flat<S: Serializer>(
+    reads: &&'static [&'static [&'static str]],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(reads.iter().copied().flatten())
+}
+
+/// `rds.cluster` of `rds.cluster.storage_encrypted`.
+fn kind_of(field: &str) -> &str {
+    let end = field.match_indices('.').nth(1).map_or(field.len(), |(at, _)| at);
+    &field[..end]
 }
 
 /// How to put it right.

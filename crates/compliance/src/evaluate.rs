@@ -1,6 +1,7 @@
 //! All controls over one inventory: the audit.
 
 use engine::Inventory;
+use engine::inventory::Subjects;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -32,15 +33,25 @@ pub struct Audit {
     pub findings: Vec<Finding>,
 }
 
-/// Judges an inventory by every control that the scope can answer.
-pub fn evaluate(inventory: &Inventory, settings: &Settings, reach: Reach, now: Timestamp) -> Audit {
+/// Judges an inventory by every control that the scope can answer: a stack's where `subjects` are given,
+/// else the account's.
+pub fn evaluate(
+    inventory: &Inventory,
+    settings: &Settings,
+    subjects: Option<&Subjects>,
+    now: Timestamp,
+) -> Audit {
     let facts = Facts::new(inventory, settings, now);
+    let (facts, reach) = match subjects {
+        Some(subjects) => (facts.about_only(subjects), Reach::Stack),
+        None => (facts, Reach::Account),
+    };
     let mut findings: Vec<Finding> = Vec::new();
     for control in controls::ALL {
         if control.reach == Reach::Account && reach == Reach::Stack {
             continue;
         }
-        for judgement in (control.judge)(&facts) {
+        for judgement in control.judgements(&facts) {
             findings.push(finding(control, judgement, settings, now));
         }
     }
@@ -69,7 +80,7 @@ fn finding(
     let covers =
         |waiver: &&Waiver| waiver.covers(control.id, &resource.id, resource.arn.as_deref());
     let waiver = match status {
-        Status::Fail => settings.waivers.iter().find(covers),
+        Status::Fail | Status::Unknown => settings.waivers.iter().find(covers),
         _ => None,
     };
     let (status, message) = match waiver {

@@ -4,7 +4,8 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use engine::{ApiError, Inventory, Live, Resource as Kind};
+use engine::inventory::Subjects;
+use engine::{ApiError, Inspected, Inventory, Live};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -16,13 +17,27 @@ pub struct Facts<'a> {
     inventory: &'a Inventory,
     settings: &'a Settings,
     now: Timestamp,
-    typed: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    subjects: Option<&'a Subjects>,
+    derived: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+}
+
+/// The resources of a kind, by every name that others may use for them.
+struct Named<T> {
+    all: Arc<Vec<Live<T>>>,
+    by_name: HashMap<String, usize>,
 }
 
 impl<'a> Facts<'a> {
-    /// The facts of an inventory at a time.
+    /// The facts of an inventory at a time; every resource is judged.
     pub fn new(inventory: &'a Inventory, settings: &'a Settings, now: Timestamp) -> Self {
-        Self { inventory, settings, now, typed: Mutex::default() }
+        Self { inventory, settings, now, subjects: None, derived: Mutex::default() }
+    }
+
+    /// The same, where only these resources are judged. The others are still looked at: a store of the
+    /// stack may be encrypted with somebody else's key.
+    #[must_use]
+    pub fn about_only(self, subjects: &'a Subjects) -> Self {
+        Self { subjects: Some(subjects), ..self }
     }
 
     /// The audited account's twelve digits.
@@ -50,36 +65,86 @@ impl<'a> Facts<'a> {
         account == self.account_id() || self.settings.declared_accounts.contains(account)
     }
 
+    /// Whether resources may be in a region.
+    pub fn is_declared_region(&self, region: &str) -> bool {
+        region == self.region() || self.settings.declared_regions.contains(region)
+    }
+
     /// All resources of a kind.
     ///
     /// # Errors
     /// When the listing failed, or the snapshot is not one of this version: then nothing is known.
-    pub fn all<T: Kind>(&self) -> Result<Arc<Vec<Live<T>>>, Unread> {
-        let kind = T::TRAITS.kind;
+    pub fn all<T: Inspected>(&self) -> Result<Arc<Vec<Live<T>>>, Unread> {
+        let kind = T::KIND;
         if let Some(error) = self.inventory.errors.get(kind).and_then(|errors| errors.first()) {
             return Err(Unread { what: format!("the list of {kind}"), error: Some(error.clone()) });
         }
         if !self.inventory.resources.contains_key(kind) {
             return Err(Unread { what: format!("the list of {kind}"), error: None });
         }
-        let mut typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = match typed.get(&TypeId::of::<T>()) {
-            Some(known) => known.clone(),
-            None => {
-                let fresh: Vec<Live<T>> = self
-                    .inventory
-                    .of::<T>()
-                    .map_err(|why| Unread { what: why.to_string(), error: None })?;
-                let fresh: Arc<dyn Any + Send + Sync> = Arc::new(fresh);
-                typed.insert(TypeId::of::<T>(), fresh.clone());
-                fresh
-            }
-        };
-        Ok(entry.downcast().expect("the map is keyed by the type"))
+        self.derived(|facts| facts.inventory.of::<T>().map(Arc::new).map_err(|why| why.to_string()))
+            .as_ref()
+            .clone()
+            .map_err(|what| Unread { what, error: None })
     }
 
-    /// Judges every resource of a kind. A listing that failed is unknown; an empty one not applicable.
-    pub fn each<T: Kind>(
+    /// The resource of a kind with this id, ARN or output.
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    pub fn find<T: Inspected>(&self, name: &str) -> Result<Option<Found<T>>, Unread> {
+        let all = self.all::<T>()?;
+        let named = self.derived::<Named<T>>(|_| {
+            let mut by_name = HashMap::new();
+            for (at, live) in all.iter().enumerate() {
+                let names = live.arn.iter().chain(live.outputs.values());
+                for name in names {
+                    by_name.entry(name.clone()).or_insert(at);
+                }
+            }
+            // Ids come last, because an output of one resource can be the id of another.
+            by_name.extend(all.iter().enumerate().map(|(at, live)| (live.id.clone(), at)));
+            Named { all: all.clone(), by_name }
+        });
+        Ok(named.by_name.get(name).map(|&at| Found { all: named.all.clone(), at }))
+    }
+
+    /// As [`find`](Self::find), for a resource whose attributes matter: those of strangers are not read
+    /// when a stack is audited, where that costs a call for each.
+    ///
+    /// # Errors
+    /// As [`all`](Self::all), and when it is such a stranger.
+    pub fn find_read<T: Inspected>(&self, name: &str) -> Result<Option<Found<T>>, Unread> {
+        let found = self.find::<T>(name)?;
+        match &found {
+            Some(live) if T::COSTLY && !self.is_subject(T::KIND, &live.id) => Err(Unread {
+                what: format!("{}, which is not the stack's, in the scope of the stack", live.id),
+                error: None,
+            }),
+            _ => Ok(found),
+        }
+    }
+
+    /// Something that is worked out of the facts once, for all controls that need it: who can reach whom.
+    /// The type is what it is known by.
+    pub fn derived<D: Send + Sync + 'static>(&self, work_out: impl FnOnce(&Self) -> D) -> Arc<D> {
+        let known = || self.derived.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known().get(&TypeId::of::<D>()).cloned();
+        // Not under the lock: what is worked out may rest on something else that is.
+        let found = found.unwrap_or_else(|| {
+            let fresh: Arc<dyn Any + Send + Sync> = Arc::new(work_out(self));
+            known().entry(TypeId::of::<D>()).or_insert(fresh).clone()
+        });
+        found.downcast().expect("the map is keyed by the type")
+    }
+
+    /// Whether a resource is one that is judged.
+    pub fn is_subject(&self, kind: &str, id: &str) -> bool {
+        self.subjects.is_none_or(|all| all.get(kind).is_some_and(|ids| ids.contains(id)))
+    }
+
+    /// Judges every resource of a kind. A listing that failed is unknown; an empty one says nothing.
+    pub fn each<T: Inspected>(
         &self,
         judge: impl Fn(&Seen<'_, T>) -> Result<Verdict, Unread>,
     ) -> Vec<Judgement> {
@@ -87,36 +152,32 @@ impl<'a> Facts<'a> {
     }
 
     /// As [`each`](Self::each), for the resources that the control concerns.
-    pub fn each_where<T: Kind>(
+    pub fn each_where<T: Inspected>(
         &self,
         concerns: impl Fn(&Live<T>) -> bool,
         judge: impl Fn(&Seen<'_, T>) -> Result<Verdict, Unread>,
     ) -> Vec<Judgement> {
-        let kind = T::TRAITS.kind;
+        let kind = T::KIND;
         let all = match self.all::<T>() {
             Ok(all) => all,
             Err(unread) => return vec![self.whole(kind, Err(unread))],
         };
         let mut judgements: Vec<Judgement> = Vec::new();
-        for live in all.iter().filter(|live| concerns(live)) {
+        for live in all.iter().filter(|live| self.is_subject(kind, &live.id) && concerns(live)) {
             let seen = Seen { live };
             judgements.push(self.about(&seen, judge(&seen)));
-        }
-        if judgements.is_empty() {
-            let nothing = Verdict::not_applicable(format!("there is no {kind} to judge"));
-            judgements.push(self.whole(kind, Ok(nothing)));
         }
         judgements
     }
 
     /// A judgement about a resource.
-    pub fn about<T: Kind>(
+    pub fn about<T: Inspected>(
         &self,
         seen: &Seen<'_, T>,
         verdict: Result<Verdict, Unread>,
     ) -> Judgement {
         let resource = Resource {
-            kind: T::TRAITS.kind.into(),
+            kind: T::KIND.into(),
             id: seen.live.id.clone(),
             arn: seen.live.arn.clone(),
             region: self.region().into(),
@@ -153,12 +214,26 @@ fn judgement(resource: Resource, verdict: Result<Verdict, Unread>) -> Judgement 
     }
 }
 
+/// A resource that was looked up.
+pub struct Found<T> {
+    all: Arc<Vec<Live<T>>>,
+    at: usize,
+}
+
+impl<T> std::ops::Deref for Found<T> {
+    type Target = Live<T>;
+
+    fn deref(&self) -> &Live<T> {
+        &self.all[self.at]
+    }
+}
+
 /// A resource as a control sees it: fields that could not be read do not look like good ones.
 pub struct Seen<'a, T> {
     live: &'a Live<T>,
 }
 
-impl<'a, T: Kind> Seen<'a, T> {
+impl<'a, T: Inspected> Seen<'a, T> {
     /// A resource, seen.
     pub fn of(live: &'a Live<T>) -> Self {
         Self { live }

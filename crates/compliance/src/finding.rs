@@ -14,7 +14,7 @@ pub enum Status {
     Fail,
     /// It could not be read.
     Unknown,
-    /// It does not hold, and somebody has accepted that.
+    /// It does not hold or could not be read, and somebody has accepted that.
     Waived,
     /// It holds.
     Pass,

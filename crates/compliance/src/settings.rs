@@ -16,6 +16,9 @@ pub struct Settings {
     pub declared_accounts: BTreeSet<String>,
     /// Regions in which resources may be. The audited region is one.
     pub declared_regions: BTreeSet<String>,
+    /// Who may read records to learn from them: SageMaker and Bedrock jobs by name or ARN, or all that run
+    /// as a role by the role's ARN.
+    pub declared_readers: BTreeSet<String>,
     /// Findings that somebody has accepted.
     pub waivers: Vec<Waiver>,
 }

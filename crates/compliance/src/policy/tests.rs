@@ -1,0 +1,354 @@
+//! Tables: what documents mean.
+
+use super::*;
+use serde_json::json;
+
+const OURS: &str = "123456789012";
+const THEIRS: &str = "999999999999";
+
+fn document(statement: Value) -> Document {
+    Document::of(&Policy::from(json!({"Version": "2012-10-17", "Statement": statement})))
+}
+
+fn outsiders(statement: Value) -> Vec<Principal> {
+    document(statement).outsiders(|account| account == OURS)
+}
+
+#[test]
+fn everybody_is_everybody_however_it_is_spelled() {
+    for principal in [
+        json!("*"),
+        json!({"AWS": "*"}),
+        json!({"AWS": ["*"]}),
+        json!({"AWS": "arn:aws:iam::*:root"}),
+    ] {
+        let found = outsiders(
+            json!({"Effect": "Allow", "Principal": principal, "Action": "kms:*", "Resource": "*"}),
+        );
+        assert_eq!(found, [Principal::Everybody], "{principal}");
+    }
+    let not =
+        outsiders(json!([{"Effect": "Allow", "NotPrincipal": {"AWS": THEIRS}, "Action": "s3:*"}]));
+    assert_eq!(not, [Principal::Everybody]);
+}
+
+#[test]
+fn another_account_is_an_outsider_by_number_and_by_arn() {
+    for principal in [json!(THEIRS), json!(format!("arn:aws:iam::{THEIRS}:role/x"))] {
+        let found = outsiders(
+            json!({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "s3:GetObject"}),
+        );
+        assert_eq!(found, [Principal::Account(THEIRS.into())]);
+    }
+    assert!(
+        outsiders(json!({"Effect": "Allow", "Principal": {"AWS": OURS}, "Action": "*"})).is_empty()
+    );
+    assert!(
+        outsiders(
+            json!({"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "*"})
+        )
+        .is_empty()
+    );
+}
+
+#[test]
+fn only_conditions_that_really_narrow_count() {
+    let with = |condition: Value| {
+        outsiders(
+            json!({"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Condition": condition}),
+        )
+    };
+    for narrow in [
+        json!({"StringEquals": {"aws:SourceAccount": OURS}}),
+        json!({"StringEquals": {"kms:CallerAccount": OURS, "kms:ViaService": "rds.us-east-1.amazonaws.com"}}),
+        json!({"ArnLike": {"aws:SourceArn": format!("arn:aws:cloudtrail:*:{OURS}:trail/*")}}),
+        json!({"StringEquals": {"aws:PrincipalOrgID": "o-abc"}}),
+        json!({"StringEquals": {"aws:sourceVpce": "vpce-1"}}),
+    ] {
+        assert!(with(narrow.clone()).is_empty(), "{narrow}");
+    }
+    for open in [
+        json!({"StringLike": {"aws:PrincipalArn": "*"}}),
+        json!({"StringLike": {"aws:SourceAccount": "*"}}),
+        json!({"StringEqualsIfExists": {"aws:SourceAccount": OURS}}),
+        json!({"StringEquals": {"kms:ViaService": "rds.us-east-1.amazonaws.com"}}),
+        json!({"StringNotEquals": {"aws:PrincipalAccount": THEIRS}}),
+        json!({"Bool": {"aws:SecureTransport": "true"}}),
+        json!({"ForAllValues:StringEquals": {"aws:PrincipalOrgID": "o-abc"}}),
+    ] {
+        assert_eq!(with(open.clone()), [Principal::Everybody], "{open}");
+    }
+    let theirs = with(json!({"StringEquals": {"aws:PrincipalAccount": THEIRS}}));
+    assert_eq!(theirs, [Principal::Account(THEIRS.into())]);
+}
+
+#[test]
+fn a_deny_for_strangers_takes_an_allow_back() {
+    let allow = json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"});
+    let deny = |action: &str| {
+        json!({"Effect": "Deny", "Principal": "*", "Action": action, "Resource": "*",
+               "Condition": {"StringNotEquals": {"aws:PrincipalAccount": OURS}}})
+    };
+    assert!(outsiders(json!([allow, deny("s3:*")])).is_empty());
+    assert_eq!(outsiders(json!([allow, deny("s3:Put*")])).len(), 1, "it denies something else");
+}
+
+#[test]
+fn plain_transport_is_denied_only_by_a_deny_to_everybody() {
+    let deny = |action: &str, principal: Value| {
+        document(
+            json!({"Effect": "Deny", "Principal": principal, "Action": action, "Resource": "*",
+                        "Condition": {"Bool": {"aws:SecureTransport": false}}}),
+        )
+    };
+    assert!(deny("s3:*", json!("*")).denies_plain_transport("s3"));
+    assert!(deny("*", json!({"AWS": "*"})).denies_plain_transport("s3"));
+    assert!(!deny("s3:Put*", json!("*")).denies_plain_transport("s3"));
+    assert!(!deny("s3:*", json!({"AWS": OURS})).denies_plain_transport("s3"));
+}
+
+#[test]
+fn what_a_caller_says_of_itself_and_where_it_calls_from_do_not_narrow() {
+    for condition in [
+        json!({"StringEquals": {"kms:EncryptionContext:aws:logs:arn": format!("arn:aws:logs:r:{OURS}:log-group:x")}}),
+        json!({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}),
+        json!({"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/records"}}),
+        json!({"StringLike": {"aws:SourceAccount": "12345678901?"}}),
+        json!({"StringLike": {"aws:PrincipalOrgID": "*"}}),
+        json!({"Null": {"aws:SourceAccount": "false"}}),
+        json!({"ArnNotLike": {"aws:PrincipalArn": format!("arn:aws:iam::{THEIRS}:*")}}),
+        json!({"ForAllValues:StringLike": {"aws:PrincipalOrgPaths": "o-abc/*"}}),
+    ] {
+        let found = outsiders(
+            json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Condition": condition}),
+        );
+        assert_eq!(found, [Principal::Everybody], "{condition}");
+    }
+}
+
+#[test]
+fn conditions_hold_together() {
+    let with = |condition: Value| {
+        outsiders(
+            json!({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "s3:*", "Condition": condition}),
+        )
+    };
+    let both = json!({"StringEquals": {
+        "aws:PrincipalAccount": [OURS, THEIRS], "kms:CallerAccount": OURS,
+    }});
+    assert!(with(both).is_empty());
+    let endpoint = json!({"StringEquals": {
+        "aws:PrincipalAccount": THEIRS, "aws:sourceVpce": "vpce-1",
+    }});
+    assert_eq!(with(endpoint), [Principal::Account(THEIRS.into())]);
+}
+
+#[test]
+fn principals_are_read_in_every_partition_and_whoever_vouches_for_them() {
+    let admitted = |principal: Value, condition: Value| {
+        outsiders(
+            json!({"Effect": "Allow", "Principal": principal, "Action": "s3:*", "Condition": condition}),
+        )
+    };
+    let any = json!({"AWS": "arn:aws-us-gov:iam::*:root"});
+    assert_eq!(admitted(any, json!({})), [Principal::Everybody]);
+    let provider =
+        |account| json!({"Federated": format!("arn:aws:iam::{account}:saml-provider/x")});
+    assert!(admitted(provider(OURS), json!({})).is_empty());
+    assert_eq!(admitted(provider(THEIRS), json!({})), [Principal::Account(THEIRS.into())]);
+    let pools = "cognito-identity.amazonaws.com";
+    let public = || json!({"Federated": pools});
+    assert_eq!(admitted(public(), json!({})), [Principal::Federated(pools.into())]);
+    let guests = json!({"ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "x"}});
+    assert_eq!(admitted(public(), guests).len(), 1);
+    let pool = json!({"StringEquals": {"cognito-identity.amazonaws.com:aud": "us-east-1:pool"}});
+    assert!(admitted(public(), pool).is_empty());
+    let gone = json!({"AWS": "AROAEXAMPLEEXAMPLE123"});
+    assert_eq!(admitted(gone, json!({})).len(), 1, "nobody knows whose it was");
+}
+
+#[test]
+fn every_usual_form_of_a_deny_for_strangers_counts() {
+    let allow = json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"});
+    let after = |deny: Value| outsiders(json!([allow, deny])).len();
+    let deny = |condition: Value| {
+        json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*",
+               "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"], "Condition": condition})
+    };
+    let root = format!("arn:aws:iam::{OURS}:*");
+    assert_eq!(after(deny(json!({"ArnNotLike": {"aws:PrincipalArn": root}}))), 0);
+    let perimeter = json!({"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-abc"},
+                           "BoolIfExists": {"aws:PrincipalIsAWSService": "false"}});
+    assert_eq!(after(deny(perimeter)), 0);
+    let not =
+        json!({"Effect": "Deny", "NotPrincipal": {"AWS": OURS}, "Action": "*", "Resource": "*"});
+    assert_eq!(after(not), 0);
+    let all = json!({"Effect": "Deny", "Principal": "*", "Action": "s3:Get*", "Resource": "*"});
+    assert_eq!(after(all), 0);
+
+    let theirs = json!({"StringNotEquals": {"aws:PrincipalAccount": THEIRS}});
+    assert_eq!(after(deny(theirs)), 1, "it lets the stranger through");
+    let weak = json!({"StringNotEquals": {"aws:PrincipalAccount": OURS},
+                      "Bool": {"aws:SecureTransport": "false"}});
+    assert_eq!(after(deny(weak)), 1, "it is for plain requests only");
+    let elsewhere = json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::c/*"});
+    assert_eq!(after(elsewhere), 1);
+}
+
+#[test]
+fn everything_is_everything_however_it_is_spelled() {
+    let all = |action: &str, resource: &str| {
+        document(json!({"Effect": "Allow", "Action": action, "Resource": resource}))
+            .allows_everything()
+    };
+    for (action, resource) in [("*", "*"), ("*:*", "arn:aws:*"), ("?*", "arn:*"), ("**", "*:*:*")] {
+        assert!(all(action, resource), "{action} on {resource}");
+    }
+    assert!(!all("s3:*", "*") && !all("*", "arn:aws:s3:::*"));
+    let but = document(json!({"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:s3:::b"}));
+    assert!(but.allows_everything());
+}
+
+#[test]
+fn an_organisation_is_admitted_where_nothing_else_narrows() {
+    let admitted = |condition: Value| {
+        document(
+            json!({"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Condition": condition}),
+        )
+        .organisations(|account| account == OURS)
+    };
+    assert_eq!(admitted(json!({"StringEquals": {"aws:PrincipalOrgID": "o-abc"}})), ["o-abc"]);
+    let ours =
+        json!({"StringEquals": {"aws:PrincipalOrgID": "o-abc", "aws:PrincipalAccount": OURS}});
+    assert!(admitted(ours).is_empty());
+    assert!(admitted(json!({"StringEquals": {"aws:sourceVpce": "vpce-1"}})).is_empty());
+}
+
+#[test]
+fn plain_transport_is_denied_for_the_bucket_and_its_objects() {
+    let resources = ["arn:aws:s3:::b", "arn:aws:s3:::b/*"];
+    let denies = |resource: Value, condition: Value| {
+        document(json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": resource,
+                        "Condition": condition}))
+        .denies_plain_transport_to("s3", &resources)
+    };
+    let plain = || json!({"Bool": {"aws:SecureTransport": "false"}});
+    assert!(denies(json!(resources), plain()));
+    assert!(denies(json!("*"), json!({"BoolIfExists": {"aws:SecureTransport": false}})));
+    assert!(denies(json!("arn:aws:s3:::b*"), plain()));
+    assert!(!denies(json!("arn:aws:s3:::b/*"), plain()), "the list of objects is left");
+    assert!(!denies(json!("arn:aws:s3:::b"), plain()), "the objects are left");
+    assert!(!denies(json!("*"), json!({"Bool": {"aws:SecureTransport": "true"}})));
+    let also = json!({"Bool": {"aws:SecureTransport": "false"}, "StringEquals": {"aws:PrincipalAccount": OURS}});
+    assert!(!denies(json!("*"), also), "only some are denied");
+}
+
+#[test]
+fn administering_a_key_is_more_than_using_it() {
+    let may = |statement: Value| document(statement).key_administration();
+    let allow = |action: Value| json!({"Effect": "Allow", "Action": action, "Resource": "*"});
+    assert!(
+        may(allow(json!(["kms:Decrypt", "kms:GenerateDataKey*", "kms:DescribeKey"]))).is_empty()
+    );
+    assert_eq!(may(allow(json!("kms:Put*"))), ["kms:PutKeyPolicy"]);
+    assert!(may(allow(json!("KMS:*"))).contains(&"kms:ScheduleKeyDeletion"));
+    let but = json!({"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"});
+    assert!(may(but).contains(&"kms:DisableKey"));
+    let deny = json!({"Effect": "Deny", "Action": "kms:*", "Resource": "*"});
+    assert!(may(json!([allow(json!("*")), deny])).is_empty());
+    let grant = |condition: Value| {
+        may(
+            json!({"Effect": "Allow", "Action": "kms:CreateGrant", "Resource": "*", "Condition": condition}),
+        )
+    };
+    assert!(grant(json!({"Bool": {"kms:GrantIsForAWSResource": true}})).is_empty());
+    assert_eq!(grant(json!({"StringEquals": {"kms:CallerAccount": OURS}})), ["kms:CreateGrant"]);
+}
+
+#[test]
+fn a_key_policy_says_who_administers_the_key() {
+    let role = format!("arn:aws:iam::{OURS}:role/task");
+    let who = |statement: Value| {
+        let found = document(statement).key_administrators();
+        found.into_iter().flat_map(|one| one.principals).collect::<Vec<_>>()
+    };
+    let named = json!({"Effect": "Allow", "Principal": {"AWS": role}, "Action": "kms:*"});
+    assert_eq!(who(named), std::slice::from_ref(&role));
+    let uses = json!({"Effect": "Allow", "Principal": {"AWS": role}, "Action": "kms:Decrypt"});
+    assert!(who(uses).is_empty());
+    let all = json!({"Effect": "Allow", "Principal": "*", "Action": "kms:DisableKey",
+                     "Condition": {"StringEquals": {"kms:CallerAccount": OURS}}});
+    assert_eq!(who(all), ["*"]);
+    let some = json!({"Effect": "Allow", "Principal": "*", "Action": "kms:DisableKey",
+                      "Condition": {"ArnLike": {"aws:PrincipalArn": role}}});
+    assert_eq!(who(some), [role]);
+    let service =
+        json!({"Effect": "Allow", "Principal": {"Service": "x.amazonaws.com"}, "Action": "kms:*"});
+    assert!(who(service).is_empty());
+}
+
+#[test]
+fn a_mount_in_plain_is_denied_by_whatever_covers_it() {
+    let denies = |action: Value, operator: &str| {
+        document(json!({"Effect": "Deny", "Principal": "*", "Action": action, "Resource": "*",
+                        "Condition": {operator: {"aws:SecureTransport": "false"}}}))
+        .denies_plain("elasticfilesystem:ClientMount", "arn:fs")
+    };
+    assert!(denies(json!("*"), "Bool") && denies(json!("elasticfilesystem:*"), "BoolIfExists"));
+    assert!(denies(json!(["elasticfilesystem:clientmount", "x:Y"]), "Bool"));
+    assert!(!denies(json!("elasticfilesystem:ClientWrite"), "Bool"));
+    assert!(!denies(json!("*"), "Null"));
+}
+
+#[test]
+fn a_place_is_no_identity() {
+    let mount = "elasticfilesystem:ClientMount";
+    let allow = |condition: Value| json!({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": mount, "Condition": condition});
+    let nameless = |statements: Value| document(statements).admits_nameless(mount, "arn:fs");
+    let via = json!({"Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"}});
+    assert!(nameless(json!([allow(via.clone())])));
+    assert!(nameless(json!([allow(json!({"StringEquals": {"aws:SourceVpc": "vpc-1"}}))])));
+    assert!(!nameless(json!([allow(json!({"StringEquals": {"aws:PrincipalAccount": OURS}}))])));
+    let deny = json!({"Effect": "Deny", "Principal": "*", "Action": "elasticfilesystem:Client*",
+                      "Condition": {"StringEquals": {"aws:PrincipalType": "Anonymous"}}});
+    assert!(!nameless(json!([allow(via.clone()), deny])));
+    let both = document(json!([allow(via), deny]));
+    assert!(both.admits_everybody(mount, "arn:fs"), "those with a name are still admitted");
+}
+
+#[test]
+fn a_service_control_policy_may_exempt_those_whom_it_names() {
+    let denies =
+        |statement: Value| document(statement).denies_to_nearly_all("cloudtrail:StopLogging");
+    let but = |condition: Value| json!({"Effect": "Deny", "Action": "cloudtrail:Stop*", "Resource": "*", "Condition": condition});
+    assert!(denies(json!({"Effect": "Deny", "NotAction": "s3:*", "Resource": "*"})));
+    assert!(denies(but(
+        json!({"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/break-glass"}})
+    )));
+    for open in [
+        but(json!({"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*"}})),
+        but(json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/intern"}})),
+        but(json!({"StringNotEquals": {"aws:RequestedRegion": "us-east-1"}})),
+        json!({"Effect": "Deny", "Action": "cloudtrail:*", "Resource": "arn:aws:cloudtrail:*:*:trail/a"}),
+        json!({"Effect": "Deny", "Action": "cloudtrail:Delete*", "Resource": "*"}),
+        json!({"Effect": "Allow", "Action": "*", "Resource": "*"}),
+    ] {
+        assert!(!denies(open.clone()), "{open}");
+    }
+}
+
+#[test]
+fn only_a_deny_to_everybody_without_conditions_denies_everybody() {
+    let denies = |principal: Value, action: &str, resource: &str, condition: Value| {
+        let statement = json!({"Effect": "Deny", "Principal": principal, "Action": action,
+            "Resource": resource, "Condition": condition});
+        document(statement).denies_everybody("s3:DeleteObject", "arn:aws:s3:::record/*")
+    };
+    assert!(denies(json!("*"), "s3:Delete*", "arn:aws:s3:::record/*", json!({})));
+    assert!(denies(json!({"AWS": "*"}), "*", "*", json!({})));
+    assert!(!denies(json!({"AWS": OURS}), "*", "*", json!({})));
+    assert!(!denies(json!("*"), "s3:Get*", "*", json!({})));
+    assert!(!denies(json!("*"), "*", "arn:aws:s3:::record/a/*", json!({})));
+    let odd = json!({"Bool": {"aws:MultiFactorAuthPresent": "false"}});
+    assert!(!denies(json!("*"), "*", "*", odd));
+}
