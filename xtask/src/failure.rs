@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use engine::ApiError;
 use engine::plan::Problem;
 use miette::Diagnostic;
 use thiserror::Error;
@@ -40,6 +41,17 @@ pub enum Failure {
     #[error("the plan is refused{}", .0)]
     Refused(Problems),
 
+    /// The stack would break FERPA invariants. Shown by the list of findings.
+    #[error("the stack would break {}: nothing was called", invariants(*.0))]
+    #[diagnostic(help(
+        "change the configuration as each finding says, or accept a finding for a while with a waiver in [audit]"
+    ))]
+    Broken(usize),
+
+    /// Calls failed; the rest was read.
+    #[error("not everything could be read:{}", unread(.0))]
+    Unread(Vec<ApiError>),
+
     /// The saved plan is not what would be done now.
     #[error("the saved plan does not fit any more:\n{}", .0.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"))]
     #[diagnostic(help("make a new one with `cargo xtask plan --out`, and look at it"))]
@@ -53,6 +65,16 @@ pub enum Failure {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Aws(#[from] engine::Error),
+
+    /// Another run has the stack, or took it over.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Lease(#[from] engine::lease::LeaseError),
+
+    /// Somebody changed the stack between the plan and the lease.
+    #[error("the stack was changed by another run since this plan was made:\n{}", .0.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"))]
+    #[diagnostic(help("nothing was changed; run the command again, and look at the new plan"))]
+    Overtaken(Vec<String>),
 
     /// Steps failed; what was done stays done. Shown by the report of the run.
     #[error("{failed} steps failed, {not_tried} were not tried")]
@@ -76,6 +98,22 @@ pub enum Failure {
     #[error("{0}")]
     #[diagnostic(help("this is a bug in ferpa-stack"))]
     Bug(String),
+}
+
+fn invariants(count: usize) -> String {
+    format!("{count} FERPA {}", if count == 1 { "invariant" } else { "invariants" })
+}
+
+fn unread(errors: &[ApiError]) -> String {
+    let lines = errors.iter().map(|error| {
+        let grant = if error.is_denied() {
+            format!("\n    allow the IAM action {}", error.denied_action())
+        } else {
+            String::new()
+        };
+        format!("\n  - {error}{grant}")
+    });
+    lines.collect()
 }
 
 /// The problems of a plan, as a list.
@@ -125,8 +163,13 @@ impl Failure {
             | Self::File { .. }
             | Self::Stale(_)
             | Self::Declined => 2,
+            Self::Broken(_) => 1,
             Self::Refused(problems) => problems.exit_code(),
-            Self::Aws(_) | Self::Incomplete { .. } => 3,
+            Self::Aws(_)
+            | Self::Lease(_)
+            | Self::Overtaken(_)
+            | Self::Incomplete { .. }
+            | Self::Unread(_) => 3,
             Self::Stopped { .. } => 130,
             Self::Bug(_) => 101,
         })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::{ApiSpec, Authorization, Firewall};
+use compute::cluster::ExecuteCommand;
 use compute::composition::CacheSecret;
 use compute::log_group::{
     LogGroup, LogGroupSpec, MetricFilter, SubscriptionFilter, declare_log_group,
@@ -210,6 +211,7 @@ impl<'a> Wiring<'a> {
         let spec = KeysSpec {
             rotation_period_days: self.config.security.key_rotation_days,
             deletion_window_days: self.config.security.key_deletion_days,
+            sessions: self.config.service.execute_command,
             ..KeysSpec::new(self.place())
         };
         declare_keys(&mut self.stack, &spec)
@@ -222,6 +224,7 @@ impl<'a> Wiring<'a> {
             username: config.database.master_username.clone(),
             database: config.database.database_name.clone(),
             port: config.database.port,
+            database_identifier: Some(data::database::cluster_name(&self.name)),
             recovery_window_days: config.security.secret_recovery_days,
             rotation: Some(Rotation {
                 // The function's permissions name the secret: one of the two comes later.
@@ -285,6 +288,11 @@ impl<'a> Wiring<'a> {
             disclosure_retention: Retention { mode, days: security.disclosure_lock_days },
             load_balancer_log_days: security.load_balancer_log_days,
             log_group: Some(TrailLogGroup { arn: group.arn(), role }),
+            // Whoever calls the function that sets the database's password.
+            data_events: BTreeMap::from([(
+                "AWS::Lambda::Function".into(),
+                [place.arn("lambda", &format!("function:{}", self.name.of("rotation")))].into(),
+            )]),
             ..TrailSpec::new(place, keys.logs.clone())
         };
         declare_trail(&mut self.stack, &spec)
@@ -354,15 +362,15 @@ impl<'a> Wiring<'a> {
                 ecr_api: has("ecr"),
                 ecr_dkr: has("ecr"),
                 kinesis_streams: has("kinesis"),
+                ssmmessages: self.config.service.execute_command,
             },
             ports,
+            admit: config.admit.clone(),
             ..NetworkSpec::within(config.cidr, self.site.zones.iter().cloned())
         };
         let problems = network::validate(&spec);
-        self.blame(
-            "network",
-            problems.into_iter().map(|it| Mistake::new(config_key(&it.field), it.message)),
-        );
+        let problems = problems.into_iter();
+        self.blame("", problems.map(|it| Mistake::new(network_key(&it.field), it.message)));
         network::declare(&mut self.stack, &spec, &place)
     }
 
@@ -527,6 +535,10 @@ impl<'a> Wiring<'a> {
             secrets: secrets.iter().cloned().chain(more).collect(),
             secrets_key: keys.secrets.clone(),
         };
+        let sessions = config.service.execute_command.then(|| {
+            let name = format!("/ecs/{}/sessions", self.name.of("api"));
+            self.log_group("compute/session-log", name, &keys.logs)
+        });
         let task_role = roles::TaskRole {
             secrets,
             secrets_key: keys.secrets.clone(),
@@ -535,6 +547,9 @@ impl<'a> Wiring<'a> {
             file_system: stores.files.file_system_arn.clone(),
             access_point: stores.files.access_point_arn.clone(),
             database: None,
+            sessions: sessions
+                .as_ref()
+                .map(|log| roles::Sessions { log_group: log.arn(), key: keys.logs.clone() }),
             more: BTreeMap::new(),
         };
         let log = self.log_group(
@@ -562,7 +577,8 @@ impl<'a> Wiring<'a> {
                 stream: stores.stream.name.clone(),
                 database_secret: credentials.database.clone(),
                 cache_secret: Some(CacheSecret { secret: credentials.cache.clone(), key: None }),
-                execute_command: None,
+                execute_command: sessions
+                    .map(|log| ExecuteCommand::logged(keys.logs.clone(), log.id())),
             },
         };
         // What is wrong with the certificate is said of its own key.
@@ -629,40 +645,42 @@ impl<'a> Wiring<'a> {
             ..ApiSpec::default()
         };
         let problems = api::validate(&spec);
-        self.blame(
-            "api",
-            problems.into_iter().map(|it| Mistake::new(api_key(&it.field), it.message)),
-        );
+        let problems = problems.into_iter();
+        self.blame("", problems.map(|it| Mistake::new(api_key(&it.field), it.message)));
         api::declare(&mut self.stack, &spec)
     }
 }
 
 /// The key of the configuration that a field of the network's specification comes from.
-fn config_key(field: &str) -> String {
-    // zones[1].public is the second entry of public_cidrs.
-    let Some((index, tier)) = field.strip_prefix("zones[").and_then(|rest| rest.split_once("]."))
-    else {
-        return match field {
-            "zones" => "availability_zones".into(),
-            _ if field.starts_with("endpoints.") => "endpoints".into(),
-            _ => field.into(),
-        };
-    };
-    match tier {
-        "public" => format!("public_cidrs[{index}]"),
-        "private" => format!("private_cidrs[{index}]"),
-        "isolated" => format!("data_cidrs[{index}]"),
-        _ => "availability_zones".into(),
+fn network_key(field: &str) -> String {
+    match field {
+        "ports.container" => return "service.port".into(),
+        "ports.postgres" => return "database.port".into(),
+        "ports.redis" => return "cache.port".into(),
+        _ => {}
     }
+    // zones[1].public is the second entry of public_cidrs.
+    let tier = field.strip_prefix("zones[").and_then(|rest| rest.split_once("]."));
+    let key = match tier {
+        Some((index, "public")) => format!("public_cidrs[{index}]"),
+        Some((index, "private")) => format!("private_cidrs[{index}]"),
+        Some((index, "isolated")) => format!("data_cidrs[{index}]"),
+        Some(_) => "availability_zones".into(),
+        None if field == "zones" => "availability_zones".into(),
+        None if field.starts_with("endpoints.") => "endpoints".into(),
+        None => field.into(),
+    };
+    format!("network.{key}")
 }
 
 /// The key of the configuration that a field of the API's specification comes from.
 fn api_key(field: &str) -> String {
     match field {
-        "stage_name" => "stage".into(),
-        "firewall.rate_limit" => "waf_rate_limit".into(),
-        "authorization.function" => "authorizer_function_arn".into(),
-        "authorization.user_pools" => "user_pool_arns".into(),
-        other => other.into(),
+        "backend_host" => "certificate.host".into(),
+        "stage_name" => "api.stage".into(),
+        "firewall.rate_limit" => "api.waf_rate_limit".into(),
+        "authorization.function" => "api.authorizer_function_arn".into(),
+        "authorization.user_pools" => "api.user_pool_arns".into(),
+        other => format!("api.{other}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use engine::{Aws, Journal, StackName, Target};
+use engine::{Aws, Journal, Leases, StackName, Target};
 use local::ControlPlane;
 
 use crate::cli::{Common, TargetName};
@@ -78,16 +78,23 @@ pub fn open_embedded(common: &Common) -> Result<ControlPlane, Failure> {
 impl Connection {
     /// The intent journal of a stack in this account and region.
     pub fn journal(&self, stack: &StackName) -> Result<Journal, Failure> {
-        let (account, region) = (self.aws.account_id(), self.aws.region());
-        let path = self
-            .state_dir
-            .join("journal")
-            .join(&self.journal_folder)
-            .join(format!("{account}-{region}-{stack}.jsonl"));
+        let path = self.journal_path(stack);
         Journal::open(&path).map_err(|why| Failure::File {
             verb: "open",
             path: path.display().to_string(),
             why: why.to_string(),
         })
+    }
+
+    /// The lease of a stack, for a run of this command. Which run wrote the journal last is noted beside it.
+    pub fn leases(&self, stack: &StackName, command: &str) -> Leases {
+        let note = self.journal_path(stack).with_extension("run");
+        Leases::of(&self.aws, stack, command, Some(note))
+    }
+
+    fn journal_path(&self, stack: &StackName) -> PathBuf {
+        let (account, region) = (self.aws.account_id(), self.aws.region());
+        let folder = self.state_dir.join("journal").join(&self.journal_folder);
+        folder.join(format!("{account}-{region}-{stack}.jsonl"))
     }
 }

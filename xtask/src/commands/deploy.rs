@@ -3,46 +3,76 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use engine::Inventory;
 use engine::kind::Deletion;
 use engine::plan::{self, Plan};
 use serde_json::json;
 
-use super::{Session, paint_stdout, print_json, refuse_problems, require_complete};
+use super::{Session, paint_stdout, print_json, refuse_broken, refuse_problems, require_complete};
 use crate::cli::{Common, Deploy};
 use crate::failure::Failure;
 use crate::render;
 
 /// Runs the command.
 pub async fn run(common: &Common, args: &Deploy) -> Result<ExitCode, Failure> {
-    let session = Session::start(common).await?;
+    let mut session = Session::start(common).await?;
     let saved = args.plan_file.as_deref().map(read_plan).transpose()?;
     let stack = session.stack().await?;
+    // A simulation changes nothing, and queues for nothing.
+    let queue = match args.timing.simulate {
+        true => None,
+        false => Some(session.turn("deploy", args.lock_timeout).await?),
+    };
     let inventory = session.collect().await;
     let options = session.options(args.allow_data_loss);
-    let plan = plan::plan(&stack.graph, &inventory, &crate::stack::kinds(), options);
+    let plan_of = |now: &Inventory| plan::plan(&stack.graph, now, &crate::stack::kinds(), options);
+    let plan = plan_of(&inventory);
+
+    let broken = session.would_break(&plan, &stack.graph, &inventory);
 
     let paint = paint_stdout();
     if !common.json {
         println!("{}\n", session.heading());
         print!("{}", render::plan::plan(&plan, &paint, common.verbose > 0));
+        print!("{}", render::findings::findings(&broken, &paint));
+    } else if !broken.is_empty() {
+        print_json(&json!({"plan": plan, "findings": broken, "run": null, "outputs": null}))?;
     }
     refuse_problems(&plan)?;
+    refuse_broken(&broken)?;
     if let Some(saved) = saved {
         let differences = plan.differences(&saved);
         if !differences.is_empty() {
             return Err(Failure::Stale(differences));
         }
     }
+    let picture = args.timing.timeline.as_deref();
+    let Some(queue) = queue else {
+        session.simulate("deploy", &plan, &stack.graph, &inventory, picture)?;
+        return Ok(ExitCode::SUCCESS);
+    };
     if !plan.actions.is_empty() {
         session.confirm("Carry this plan out", args.yes)?;
     }
 
     let deletion = Deletion { allow_data_loss: args.allow_data_loss };
-    let outcome = session.execute(&plan, &stack.graph, &inventory, deletion).await?;
+    let (lease, inventory) = session.take(queue, &plan, inventory, plan_of).await?;
+    let (outcome, let_go) = session
+        .execute(
+            lease,
+            &plan,
+            &stack.graph,
+            &inventory,
+            deletion,
+            picture.map(|path| ("deploy", path)),
+        )
+        .await?;
     if outcome.is_complete() {
         let outputs = stack.outputs(&session.connection.aws, &outcome.live)?;
         if common.json {
-            print_json(&json!({"plan": plan, "run": outcome, "outputs": outputs}))?;
+            print_json(
+                &json!({"plan": plan, "findings": broken, "run": outcome, "outputs": outputs}),
+            )?;
         } else {
             if !plan.actions.is_empty() {
                 print!("\n{}", render::outcome::outcome(&outcome, &paint));
@@ -50,10 +80,11 @@ pub async fn run(common: &Common, args: &Deploy) -> Result<ExitCode, Failure> {
             print!("\n{}", outputs.to_text());
         }
     } else if common.json {
-        print_json(&json!({"plan": plan, "run": outcome, "outputs": null}))?;
+        print_json(&json!({"plan": plan, "findings": broken, "run": outcome, "outputs": null}))?;
     } else {
         print!("\n{}", render::outcome::outcome(&outcome, &paint));
     }
+    let_go?;
     require_complete(&outcome)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use engine::Stack;
 use engine::kind::Deletion;
 use engine::plan;
+use engine::{Inventory, Stack};
 use serde_json::json;
 
 use super::{Session, paint_stdout, print_json, refuse_problems, require_complete};
@@ -15,10 +15,17 @@ use crate::render;
 
 /// Runs the command.
 pub async fn run(common: &Common, args: &Destroy) -> Result<ExitCode, Failure> {
-    let session = Session::start(common).await?;
+    let mut session = Session::start(common).await?;
+    // A simulation changes nothing, and queues for nothing.
+    let queue = match args.timing.simulate {
+        true => None,
+        false => Some(session.turn("destroy", args.lock_timeout).await?),
+    };
     let inventory = session.collect().await;
     let options = session.options(args.allow_data_loss);
-    let plan = plan::destroy(&session.name, &inventory, &crate::stack::kinds(), options);
+    let name = session.name.clone();
+    let plan_of = |now: &Inventory| plan::destroy(&name, now, &crate::stack::kinds(), options);
+    let plan = plan_of(&inventory);
 
     let paint = paint_stdout();
     if !common.json {
@@ -29,18 +36,34 @@ pub async fn run(common: &Common, args: &Destroy) -> Result<ExitCode, Failure> {
         }
     }
     refuse_problems(&plan)?;
+    let nothing = Stack::new(session.name.clone(), BTreeMap::new());
+    let picture = args.timing.timeline.as_deref();
+    let Some(queue) = queue else {
+        session.simulate("destroy", &plan, &nothing, &inventory, picture)?;
+        return Ok(ExitCode::SUCCESS);
+    };
     if !plan.actions.is_empty() {
         session.confirm("Remove this", args.yes)?;
     }
 
-    let nothing = Stack::new(session.name.clone(), BTreeMap::new());
     let deletion = Deletion { allow_data_loss: args.allow_data_loss };
-    let outcome = session.execute(&plan, &nothing, &inventory, deletion).await?;
+    let (lease, inventory) = session.take(queue, &plan, inventory, plan_of).await?;
+    let (outcome, let_go) = session
+        .execute(
+            lease,
+            &plan,
+            &nothing,
+            &inventory,
+            deletion,
+            picture.map(|path| ("destroy", path)),
+        )
+        .await?;
     if common.json {
         print_json(&json!({"plan": plan, "run": outcome}))?;
     } else if !plan.actions.is_empty() {
         print!("\n{}", render::outcome::outcome(&outcome, &paint));
     }
+    let_go?;
     require_complete(&outcome)?;
     Ok(ExitCode::SUCCESS)
 }

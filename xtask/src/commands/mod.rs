@@ -1,21 +1,32 @@
 //! The commands. Each reads from top to bottom: collect, plan, check, confirm, execute, report.
 
+pub mod audit;
+pub mod controls;
 pub mod deploy;
 pub mod destroy;
+pub mod gate;
 pub mod inventory;
 pub mod outputs;
 pub mod plan;
+pub mod policy;
 pub mod serve;
+pub mod timeline;
+pub mod unlock;
 
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin, stdout};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use compliance::Finding;
 use engine::execute::{Execution, Outcome, execute};
 use engine::inventory::collect;
 use engine::kind::Deletion;
+use engine::lease::{LeaseError, Turn};
 use engine::plan::{Options, Plan};
 use engine::steps::Steps;
-use engine::{Inventory, Journal, Scope, Stack, StackName};
+use engine::timeline::Recording;
+use engine::{Inventory, Journal, Lease, Leases, Scope, Stack, StackName};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Common, TargetName};
@@ -40,20 +51,7 @@ pub struct Session {
 impl Session {
     /// Reads the configuration, refuses what is wrong with it before any call, connects.
     pub async fn start(common: &Common) -> Result<Self, Failure> {
-        let (mut config, source) = Config::read(common.config.as_deref())?;
-        if let Some(environment) = &common.env {
-            config.environment.clone_from(environment);
-        }
-        let mut faults = config.check();
-        // The layers' own checks need no account: what they find is found before any call.
-        let nowhere = Site {
-            account_id: "000000000000".into(),
-            region: common.region.clone().or(config.region.clone()).unwrap_or("us-east-1".into()),
-            zones: config.network.availability_zones.names_or_stand_ins(),
-            is_real: target::choose(common)? == TargetName::Aws,
-        };
-        faults.extend(FullStack::declare(&config, &nowhere).1);
-        refuse_faults(&source, faults)?;
+        let (config, source) = configuration(common)?;
         let connection = target::connect(common, config.region.as_deref()).await?;
         let name = StackName::new(&config.project, &config.environment);
         let journal = Arc::new(connection.journal(&name)?);
@@ -89,6 +87,11 @@ impl Session {
         collect(&self.connection.aws, &stack::kinds(), &scope, &self.journal).await
     }
 
+    /// What would not hold once a plan is carried out.
+    pub fn would_break(&self, plan: &Plan, stack: &Stack, inventory: &Inventory) -> Vec<Finding> {
+        gate::would_break(plan, stack, inventory, &self.config.audit)
+    }
+
     /// `student-dev in account 123456789012, us-east-1 (embedded)`.
     pub fn heading(&self) -> String {
         let aws = &self.connection.aws;
@@ -101,27 +104,116 @@ impl Session {
         )
     }
 
-    /// Carries a plan out, showing progress. `Ctrl-C` finishes the calls in flight and starts nothing.
+    /// Waits until no other run works on the stack, for as long as `patience`, and until AWS shows what the last
+    /// one made.
+    pub async fn turn(&self, command: &str, patience: Duration) -> Result<Queue, Failure> {
+        let leases = self.connection.leases(&self.name, command);
+        let turn = leases.turn(patience, &say).await;
+        if let (true, Err(LeaseError::Held(held))) = (self.json, &turn) {
+            print_json(&serde_json::json!({"run": null, "held": held}))?;
+        }
+        let turn = turn?;
+        if turn.is_absent() {
+            say(format!(
+                "{} has no Parameter Store: no lease keeps others out",
+                self.connection.label
+            ));
+        }
+        Ok(Queue { leases, turn, patience })
+    }
+
+    /// Takes the lease for a plan, if there is anything to do. Should another run have changed the stack since the
+    /// plan was made, it is made again; if it is another one, nothing is carried out.
+    pub async fn take(
+        &mut self,
+        queue: Queue,
+        plan: &Plan,
+        inventory: Inventory,
+        plan_again: impl Fn(&Inventory) -> Plan,
+    ) -> Result<(Lease, Inventory), Failure> {
+        let Queue { leases, turn, patience } = queue;
+        // The log of a stack that is gone is what a killed destroy has left.
+        let remnant = turn.has_trace() && plan.kept.is_empty() && plan.unchanged == 0;
+        if plan.actions.is_empty() && !remnant {
+            return Ok((Lease::not_needed(), inventory));
+        }
+        let (lease, fresh) = leases.take(&turn, patience, &say).await?;
+        let nothing_there = || inventory.owned(&stack::kinds(), &self.name).is_empty();
+        // A stack that was made and destroyed meanwhile leaves no trace, and nothing either.
+        if fresh && (turn.has_trace() || nothing_there()) {
+            return Ok((lease, inventory));
+        }
+        self.journal = Arc::new(self.connection.journal(&self.name)?);
+        let inventory = self.collect().await;
+        let differences = plan_again(&inventory).differences(plan);
+        if differences.is_empty() {
+            return Ok((lease, inventory));
+        }
+        lease.release().await?;
+        Err(Failure::Overtaken(differences))
+    }
+
+    /// Carries a plan out under a lease, showing progress, lets the lease go, and draws what did happen where a picture is
+    /// wanted (of what, and its file). `Ctrl-C` finishes the calls in flight and starts nothing; so does the loss of the
+    /// lease, which is the second answer.
     pub async fn execute(
         &self,
+        lease: Lease,
         plan: &Plan,
         stack: &Stack,
         inventory: &Inventory,
         deletion: Deletion,
-    ) -> Result<Outcome, Failure> {
+        picture: Option<(&str, &Path)>,
+    ) -> Result<(Outcome, Result<(), Failure>), Failure> {
         let steps = Steps::of(plan, stack, inventory, &stack::kinds())
             .map_err(|circle| Failure::Bug(circle.to_string()))?;
-        let stop = CancellationToken::new();
+        let stop = lease.stop().child_token();
         let signals = tokio::spawn(stop_on_signal(stop.clone()));
-        let (sender, events) = tokio::sync::mpsc::unbounded_channel();
-        let progress = tokio::spawn(progress::show(events, self.json));
+        let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
+        let (shown, to_show) = tokio::sync::mpsc::unbounded_channel();
+        let progress = tokio::spawn(progress::show(to_show, self.json));
+        let recorder = tokio::spawn(async move {
+            let mut recording = Recording::start();
+            while let Some(event) = events.recv().await {
+                recording.note(&event);
+                let _ = shown.send(event);
+            }
+            recording
+        });
+        let drawn = picture.map(|picture| (picture, steps.clone()));
         let execution = Execution { deletion, stop, events: Some(sender), ..Execution::default() };
-        let outcome =
-            execute(&self.connection.aws, stack, steps, self.journal.clone(), execution).await;
+        let run = execute(&self.connection.aws, stack, steps, self.journal.clone(), execution);
+        let outcome = tokio::select! {
+            outcome = run => Some(outcome),
+            () = lease.over() => None,
+        };
         signals.abort();
         // The senders are gone with the run, so the display ends by itself.
+        let recorded = recorder.await;
         let _ = progress.await;
-        Ok(outcome)
+        if let Some(((what, path), steps)) = drawn
+            && let Ok(recording) = recorded
+        {
+            // What was done is more important than its picture.
+            if let Err(why) = self.draw(&recording.timeline(&steps), what, path) {
+                eprintln!("{:?}", miette::Report::new(why));
+            }
+        }
+        let Some(outcome) = outcome else {
+            // Somebody else may have begun: what was in flight is in the journal.
+            return Err(lease.release().await.err().map_or(Failure::Declined, Failure::from));
+        };
+        let nothing_left = stack.nodes().next().is_none() && plan.kept.is_empty();
+        let let_go = match nothing_left && outcome.is_complete() {
+            true => {
+                if self.connection.aws.is_real() {
+                    say("waiting a minute until AWS shows that everything is gone".to_owned());
+                }
+                lease.end().await
+            }
+            false => lease.release().await,
+        };
+        Ok((outcome, let_go.map_err(Failure::from)))
     }
 
     /// Asks before a real account is changed.
@@ -142,6 +234,41 @@ impl Session {
         let read = stdin().lock().read_line(&mut answer);
         if read.is_ok() && answer.trim() == "yes" { Ok(()) } else { Err(Failure::Declined) }
     }
+}
+
+/// Where a command stands among the runs on its stack.
+pub struct Queue {
+    leases: Leases,
+    turn: Turn,
+    patience: Duration,
+}
+
+/// Tells whoever waits what for.
+fn say(text: String) {
+    eprintln!("{text}");
+}
+
+/// The configuration, with what the command line overrides; refused with everything that is wrong with it.
+pub fn configuration(common: &Common) -> Result<(Config, Source), Failure> {
+    let (mut config, source, mut faults) = Config::read(common.config.as_deref())?;
+    if let Some(environment) = &common.env {
+        config.environment.clone_from(environment);
+    }
+    faults.extend(config.check());
+    // The layers' own checks need no account: what they find is found before any call.
+    faults.extend(FullStack::declare(&config, &nowhere(common, &config)?).1);
+    refuse_faults(&source, faults)?;
+    Ok((config, source))
+}
+
+/// A place for a stack of which only the shape matters.
+fn nowhere(common: &Common, config: &Config) -> Result<Site, Failure> {
+    Ok(Site {
+        account_id: "000000000000".into(),
+        region: common.region.clone().or(config.region.clone()).unwrap_or("us-east-1".into()),
+        zones: config.network.availability_zones.names_or_stand_ins(),
+        is_real: target::choose(common)? == TargetName::Aws,
+    })
 }
 
 fn refuse_faults(source: &Source, faults: Vec<Fault>) -> Result<(), Failure> {
@@ -178,6 +305,11 @@ pub fn refuse_problems(plan: &Plan) -> Result<(), Failure> {
     } else {
         Err(Failure::Refused(Problems(plan.problems.clone())))
     }
+}
+
+/// Refuses a stack that would break FERPA invariants.
+pub fn refuse_broken(broken: &[Finding]) -> Result<(), Failure> {
+    if broken.is_empty() { Ok(()) } else { Err(Failure::Broken(broken.len())) }
 }
 
 /// An error for a run that did not get to its end.

@@ -2,12 +2,22 @@
 
 use std::process::ExitCode;
 
-use engine::plan;
+use compliance::Finding;
+use engine::plan::{self, Plan};
+use serde::Serialize;
 
-use super::{Session, paint_stdout, print_json, refuse_problems};
+use super::{Session, paint_stdout, print_json, refuse_broken, refuse_problems};
 use crate::cli::{Common, PlanArgs};
 use crate::failure::Failure;
 use crate::render;
+
+/// A plan, with what would not hold once it is carried out.
+#[derive(Serialize)]
+struct Planned<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    findings: &'a [Finding],
+}
 
 /// Runs the command.
 pub async fn run(common: &Common, args: &PlanArgs) -> Result<ExitCode, Failure> {
@@ -16,13 +26,17 @@ pub async fn run(common: &Common, args: &PlanArgs) -> Result<ExitCode, Failure> 
     let inventory = session.collect().await;
     let options = session.options(args.allow_data_loss);
     let plan = plan::plan(&stack.graph, &inventory, &crate::stack::kinds(), options);
+    let broken = session.would_break(&plan, &stack.graph, &inventory);
     if common.json {
-        print_json(&plan)?;
+        print_json(&Planned { plan: &plan, findings: &broken })?;
     } else {
+        let paint = paint_stdout();
         println!("{}\n", session.heading());
-        print!("{}", render::plan::plan(&plan, &paint_stdout(), common.verbose > 0));
+        print!("{}", render::plan::plan(&plan, &paint, common.verbose > 0));
+        print!("{}", render::findings::findings(&broken, &paint));
     }
     refuse_problems(&plan)?;
+    refuse_broken(&broken)?;
     if let Some(path) = &args.out {
         let text =
             serde_json::to_string_pretty(&plan).map_err(|why| Failure::Bug(why.to_string()))?;

@@ -30,7 +30,60 @@ impl Config {
         }
         self.check_security(&mut faults);
         self.check_authorizer(&mut faults);
+        self.check_audit(&mut faults);
         faults
+    }
+
+    fn check_audit(&self, faults: &mut Vec<Fault>) {
+        let audit = &self.audit;
+        let floors = &audit.floors;
+        for (key, days) in [
+            ("log_retention_days", floors.log_retention_days),
+            ("disclosure_retention_days", floors.disclosure_retention_days),
+            ("backup_retention_days", floors.backup_retention_days),
+            ("certificate_days", floors.certificate_days),
+        ] {
+            if days < 1 {
+                faults.push(Fault::new(format!("audit.floors.{key}"), "expected one day or more"));
+            }
+        }
+        for account in &audit.declared_accounts {
+            if account.len() != 12 || !account.bytes().all(|digit| digit.is_ascii_digit()) {
+                faults.push(Fault::new(
+                    "audit.declared_accounts",
+                    format!("{account} is not an account: expected twelve digits"),
+                ));
+            }
+        }
+        for region in &audit.declared_regions {
+            let parts: Vec<&str> = region.split('-').collect();
+            let numbered = parts.last().is_some_and(|last| last.parse::<u8>().is_ok());
+            if parts.len() < 3 || !numbered {
+                faults.push(Fault::new(
+                    "audit.declared_regions",
+                    format!("{region} is not a region: expected something like us-east-1"),
+                ));
+            }
+        }
+        for (index, waiver) in audit.waivers.iter().enumerate() {
+            let mut fault =
+                |why: String| faults.push(Fault::new(format!("audit.waivers[{index}]"), why));
+            if compliance::control(&waiver.control).is_none() {
+                fault(format!(
+                    "{} is not a control: `cargo xtask controls` lists them",
+                    waiver.control
+                ));
+            }
+            for (key, text) in [
+                ("resource", &waiver.resource),
+                ("reason", &waiver.reason),
+                ("owner", &waiver.owner),
+            ] {
+                if text.trim().is_empty() {
+                    fault(format!("{key} is empty: a waiver says what, why and who"));
+                }
+            }
+        }
     }
 
     fn check_zones(&self, faults: &mut Vec<Fault>) {

@@ -15,6 +15,7 @@ use data::{
     StreamSettings,
 };
 use ipnet::Ipv4Net;
+use network::Admission;
 use serde::{Deserialize, Serialize};
 
 pub use read::{BadConfig, Fault, Source};
@@ -59,6 +60,8 @@ pub struct Config {
     pub api: Api,
     /// What guards the whole account.
     pub guards: Guards,
+    /// What the audit measures against.
+    pub audit: compliance::Settings,
 }
 
 impl Default for Config {
@@ -85,6 +88,7 @@ impl Default for Config {
             certificate: Certificate::default(),
             api: Api::default(),
             guards: Guards::default(),
+            audit: compliance::Settings::default(),
         }
     }
 }
@@ -152,6 +156,8 @@ pub struct Network {
     pub service_https_egress: bool,
     /// Whether the VPC's traffic is logged.
     pub flow_logs: bool,
+    /// Addresses that groups admit beside the stack's own groups: a campus network behind a VPN.
+    pub admit: Vec<Admission>,
     /// The AWS services that are reached without leaving the network: `s3`, `kms`, `secretsmanager`,
     /// `logs`, `ecr`, `kinesis`.
     pub endpoints: Vec<String>,
@@ -171,6 +177,7 @@ impl Default for Network {
             public_ip_on_launch: false,
             service_https_egress: false,
             flow_logs: true,
+            admit: Vec::new(),
             endpoints: ["s3", "kms", "secretsmanager", "logs", "ecr", "kinesis"]
                 .map(Into::into)
                 .into(),

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
+use serde::Deserialize;
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
@@ -107,16 +108,17 @@ impl Source {
 
 impl Config {
     /// Reads a configuration file; without a path, `ferpa.toml` where there is one, else the defaults.
+    /// Unknown keys and values of the wrong type are left out, and come back as faults: so what else is
+    /// wrong can be said in the same breath.
     ///
     /// # Errors
-    /// When the file that was asked for does not exist, is not TOML, or has unknown keys or values
-    /// of the wrong type: all of them at once.
-    pub fn read(path: Option<&Path>) -> Result<(Self, Source), Box<BadConfig>> {
+    /// When the file that was asked for does not exist or is not TOML.
+    pub fn read(path: Option<&Path>) -> Result<(Self, Source, Vec<Fault>), Box<BadConfig>> {
         let name = path.unwrap_or(Path::new(DEFAULT_FILE));
         let text = match fs::read_to_string(name) {
             Ok(text) => text,
             Err(why) if path.is_none() && why.kind() == std::io::ErrorKind::NotFound => {
-                return Ok((Self::default(), Source::none()));
+                return Ok((Self::default(), Source::none(), Vec::new()));
             }
             Err(why) => {
                 let source = Source { name: name.display().to_string(), text: String::new() };
@@ -132,7 +134,7 @@ impl Config {
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub fn parse(name: &str, text: String) -> Result<(Self, Source), Box<BadConfig>> {
+    pub fn parse(name: &str, text: String) -> Result<(Self, Source, Vec<Fault>), Box<BadConfig>> {
         let source = Source { name: name.into(), text };
         let root = match DeTable::parse(&source.text) {
             Ok(root) => root,
@@ -145,32 +147,60 @@ impl Config {
         // Each value on its own, so that one fault does not hide the next.
         let mut faults = Vec::new();
         let mut unknown = BTreeSet::new();
+        let mut whole = plain_table(root.get_ref());
+        let defaults = Table::try_from(Self::default()).unwrap_or_default();
         for path in leaves(root.get_ref()) {
-            let one = only(root.get_ref(), &path);
+            let mut one = only(root.get_ref(), &path);
+            complete(&mut one, &defaults, &path);
             let result: Result<Self, _> = serde_ignored::deserialize(one, |key| {
                 unknown.insert(key.to_string());
             });
             if let Err(why) = result {
                 faults.push(Fault::new(path.join("."), brief(why.message())));
+                remove(&mut whole, &path);
+            } else {
+                complete(&mut whole, &defaults, &path);
             }
         }
         faults.extend(unknown.into_iter().map(|key| {
             let message = format!("unknown key{}", suggestion(&key));
             Fault::new(key, message)
         }));
-        if !faults.is_empty() {
-            return Err(source.report(faults));
-        }
-        match toml::from_str(&source.text) {
-            Ok(config) => Ok((Self::filled_in(config), source)),
+        // Every value has been read once already, so nothing is left that could go wrong but a bug.
+        match Self::deserialize(Value::Table(whole)) {
+            Ok(config) => Ok((Self::filled_in(config), source, faults)),
             Err(why) => {
-                let label = LabeledSpan::new_with_span(
-                    Some(why.message().to_owned()),
-                    why.span().unwrap_or(0..0),
-                );
-                Err(source.bad(1, vec![label], Vec::new()))
+                faults.push(Fault::new("", why.message()));
+                Err(source.report(faults))
             }
         }
+    }
+}
+
+/// Fills a table inside a section with the defaults of *that* section: the classification of a stream is
+/// not that of a database.
+fn complete(table: &mut Table, defaults: &Table, path: &[String]) {
+    let [section, key] = path else { return };
+    let inner = |table: &Table| table.get(section)?.as_table()?.get(key)?.as_table().cloned();
+    let (Some(given), Some(usual)) = (inner(table), inner(defaults)) else { return };
+    let mut filled = usual;
+    filled.extend(given);
+    if let Some(Value::Table(section)) = table.get_mut(section) {
+        section.insert(key.clone(), Value::Table(filled));
+    }
+}
+
+fn remove(table: &mut Table, path: &[String]) {
+    match path {
+        [key] => {
+            table.remove(key);
+        }
+        [section, key] => {
+            if let Some(Value::Table(section)) = table.get_mut(section) {
+                section.remove(key);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -223,12 +253,15 @@ fn plain(value: &Spanned<DeValue<'_>>) -> Value {
             number.as_str().parse().map_or_else(|_| Value::String(number.to_string()), Value::Float)
         }
         DeValue::Boolean(on) => Value::Boolean(*on),
-        DeValue::Datetime(time) => Value::Datetime(*time),
+        // Days are read from text, which is what most people write; TOML's own dates are welcome, too.
+        DeValue::Datetime(time) => Value::String(time.to_string()),
         DeValue::Array(items) => Value::Array(items.iter().map(plain).collect()),
-        DeValue::Table(fields) => Value::Table(
-            fields.iter().map(|(key, value)| (key.get_ref().to_string(), plain(value))).collect(),
-        ),
+        DeValue::Table(fields) => Value::Table(plain_table(fields)),
     }
+}
+
+fn plain_table(table: &DeTable<'_>) -> Table {
+    table.iter().map(|(key, value)| (key.get_ref().to_string(), plain(value))).collect()
 }
 
 /// Where a key stands: the value if it is a plain one, else the key. Of a path that the file has only the
@@ -309,7 +342,13 @@ mod tests {
     use super::*;
 
     fn faults(text: &str) -> String {
-        let bad = Config::parse("ferpa.toml", text.into()).expect_err("it has faults");
+        let bad = match Config::parse("ferpa.toml", text.into()) {
+            Ok((config, source, mut faults)) => {
+                faults.extend(config.check());
+                source.report(faults)
+            }
+            Err(bad) => bad,
+        };
         let mut out = String::new();
         miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::unicode_nocolor())
             .with_width(100)
@@ -326,6 +365,21 @@ mod tests {
     }
 
     #[test]
+    fn values_that_cannot_be_are_reported_with_them() {
+        let shown = faults("regoin = \"x\"\n[logs]\nretention_days = 7\n");
+        assert!(shown.contains("2 faults") && shown.contains("unknown key"), "{shown}");
+    }
+
+    #[test]
+    fn a_table_in_a_section_keeps_what_it_does_not_say() {
+        let text = "[stream.classification]\ndata = \"events\"\n";
+        let (config, _, faults) = Config::parse("ferpa.toml", text.into()).unwrap();
+        assert_eq!(faults, []);
+        assert_eq!(config.stream.classification.data, "events");
+        assert_eq!(config.stream.classification.retention_days, 1, "a stream's default");
+    }
+
+    #[test]
     fn broken_toml_is_underlined() {
         insta::assert_snapshot!(faults("[network\ncidr = 1"));
     }
@@ -333,7 +387,7 @@ mod tests {
     #[test]
     fn the_defaults_survive_a_round_trip() {
         let text = toml::to_string(&Config::default()).unwrap();
-        let (config, _) = Config::parse("x", text.clone()).unwrap();
+        let (config, ..) = Config::parse("x", text.clone()).unwrap();
         assert_eq!(toml::to_string(&config).unwrap(), text);
     }
 }

@@ -1,8 +1,13 @@
 //! What people see: plans, progress, results. Colour only where a terminal shows it.
 
+pub mod findings;
 pub mod outcome;
 pub mod plan;
 pub mod progress;
+pub mod timeline;
+pub mod timeline_svg;
+
+use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Style};
 
@@ -35,7 +40,15 @@ impl Paint {
 
     /// Colours where the stream is a terminal and nobody has asked for none (`NO_COLOR`).
     pub fn for_stream(is_terminal: bool) -> Self {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if is_terminal && !unwanted { Self::coloured() } else { Self::default() }
+        if is_terminal && !unwanted() { Self::coloured() } else { Self::default() }
     }
+
+    /// Whether standard output shows colours.
+    pub fn stdout_has_colours() -> bool {
+        std::io::stdout().is_terminal() && !unwanted()
+    }
+}
+
+fn unwanted() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }

@@ -1,0 +1,340 @@
+//! Everything else that can happen to a call, one thing at a time at every call, and mixed at random.
+
+use std::time::Duration;
+
+use engine::Change;
+use local::weather::{Fate, Forecast, Loss, Moment, Pace, Seen, chance};
+use local::{Account, ControlPlane};
+use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestRunner};
+
+use crate::compare::holdings;
+use crate::crashes::{same, undisturbed};
+use crate::small::{self, Choice};
+use crate::world::{End, Goal, Remains, Started, World, all, in_world};
+use crate::{delays, full, seed};
+
+/// What befalls calls, from one on.
+#[derive(Debug, Clone, Copy)]
+struct Spell {
+    /// The first call.
+    from: usize,
+    /// How many calls in a row.
+    calls: usize,
+    fate: Fate,
+}
+
+/// The spells, and otherwise fair weather.
+fn spells(spells: Vec<Spell>) -> impl FnMut(&Seen) -> Fate + Send {
+    move |call| {
+        let hit = spells.iter().find(|it| (it.from..it.from + it.calls).contains(&call.number));
+        hit.map_or(Fate::Fair, |spell| spell.fate)
+    }
+}
+
+/// What is tried at every call. The SDK makes ten attempts: twelve in a row get through to the engine.
+const EACH: &[(Fate, usize)] = &[
+    (Fate::RequestLost(Loss::Reset), 1),
+    (Fate::RequestLost(Loss::Silence), 1),
+    (Fate::RequestLost(Loss::Silence), 12),
+    (Fate::ResponseLost(Loss::Reset), 1),
+    (Fate::ResponseLost(Loss::Silence), 1),
+    (Fate::ResponseLost(Loss::Reset), 12),
+    (Fate::Throttled, 3),
+    (Fate::Throttled, 12),
+    (Fate::Unavailable, 1),
+    (Fate::Unavailable, 12),
+    (Fate::Broken, 1),
+    (Fate::Broken, 12),
+    (Fate::Behind(Duration::from_secs(30)), 1),
+    (Fate::Behind(Duration::from_secs(30)), 12),
+];
+
+/// A quota that is reached at a call, and for this operation from then on.
+struct Quota {
+    from: usize,
+    operation: Option<String>,
+}
+
+impl Forecast for Quota {
+    fn fate(&mut self, call: &Seen) -> Fate {
+        if call.number == self.from {
+            self.operation = Some(call.operation.clone());
+        }
+        match self.operation.as_ref() == Some(&call.operation) {
+            true => Fate::OverQuota,
+            false => Fate::Fair,
+        }
+    }
+}
+
+/// Runs in bad weather; then, if it did not get through, in fair weather; with the account as it has to be in
+/// the end.
+async fn through(
+    world: &World,
+    goal: &Goal,
+    from: &Remains,
+    forecast: impl Forecast + 'static,
+    pace: Pace,
+    keeps_journal: bool,
+) -> Result<Vec<String>, String> {
+    world.resume(from);
+    let journal = world.journal(&[]);
+    let why = match world.run(goal, journal.clone(), forecast, pace).await {
+        End::Done => return Ok(Vec::new()),
+        End::Stopped(why) => why,
+        End::Died => vec!["it died".into()],
+        End::Endless(why) => return Err(why),
+    };
+    let left = world.remains(&journal, "");
+    let intents = if keeps_journal { &left.intents[..] } else { &[] };
+    world.resume_later(&left);
+    match world.run(goal, world.journal(intents), |_: &Seen| Fate::Fair, Pace::None).await {
+        End::Done => Ok(why),
+        other => Err(format!("after {why:?} in fair weather: {other:?}")),
+    }
+}
+
+/// Every fault at every call (or at one in `every`) of the last goal.
+fn fault_everywhere(kinds: fn() -> Vec<engine::Kind>, goals: &[Goal], every: u64) {
+    let begun = std::time::Instant::now();
+    let runs = undisturbed(kinds, goals, Pace::None);
+    let wanted = holdings(&runs.last().unwrap().last().unwrap().account);
+    let goal = goals.last().unwrap();
+    let from = match runs.len() {
+        1 => None,
+        more => runs[more - 2].last().cloned(),
+    };
+    let calls = calls(kinds, goal, from.as_ref());
+    let faults = EACH.len() + 1;
+    let cases: Vec<(usize, usize)> = (0..calls.len())
+        .flat_map(|call| (0..faults).map(move |fault| (call, fault)))
+        .filter(|(call, fault)| chance(seed(), (call * faults + fault) as u64) % every == 0)
+        .collect();
+    let stopped = std::sync::atomic::AtomicUsize::new(0);
+    all(kinds, delays, &cases, async |world, &(at, fault)| {
+        let from = from.clone().unwrap_or_else(|| world.beginning());
+        let keeps = chance(seed(), at as u64) % 2 == 0;
+        let result = match EACH.get(fault) {
+            Some(&(fate, calls)) => {
+                let spell = Spell { from: at, calls, fate };
+                through(world, goal, &from, spells(vec![spell]), Pace::None, keeps).await
+            }
+            None => {
+                let quota = Quota { from: at, operation: None };
+                through(world, goal, &from, quota, Pace::None, keeps).await
+            }
+        };
+        let result = result.and_then(|why| {
+            if !why.is_empty() {
+                stopped.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+            same(world, &wanted).map_err(|differing| format!("after {why:?}: {differing}"))
+        });
+        let fault = EACH.get(fault);
+        result.map_err(|why| {
+            let call = &calls[at];
+            format!("FERPA_SEED={}: {fault:?} at call {at} ({}): {why}", seed(), call.operation)
+        })
+    });
+    println!("{} cases, {stopped:?} stopped first, {:?}", cases.len(), begun.elapsed());
+}
+
+/// The calls of an undisturbed run.
+fn calls(kinds: fn() -> Vec<engine::Kind>, goal: &Goal, from: Option<&Remains>) -> Vec<Seen> {
+    in_world(kinds(), delays(), async |world| {
+        world.resume(&from.cloned().unwrap_or_else(|| world.beginning()));
+        world.run(goal, world.journal(&[]), |_: &Seen| Fate::Fair, Pace::None).await;
+        world.calls.take()
+    })
+}
+
+fn first() -> Goal {
+    Goal::Up(Box::new(small::stack(&Choice::FIRST)))
+}
+
+fn second() -> Goal {
+    Goal::Up(Box::new(small::stack(&Choice::SECOND)))
+}
+
+#[test]
+fn small_deploy_with_every_fault_at_every_call() {
+    fault_everywhere(small::kinds, &[first()], 1);
+}
+
+#[test]
+fn small_update_with_every_fault_at_every_call() {
+    fault_everywhere(small::kinds, &[first(), second()], 1);
+}
+
+#[test]
+fn small_destroy_with_every_fault_at_every_call() {
+    let down = Goal::Down(engine::StackName::new("small", "test"));
+    fault_everywhere(small::kinds, &[first(), down], 1);
+}
+
+#[test]
+fn full_deploy_with_faults_at_calls_chosen_by_a_seed() {
+    fault_everywhere(xtask::stack::kinds, &[full::up(&full::first())], 400);
+}
+
+fn any_loss() -> impl Strategy<Value = Loss> {
+    prop_oneof![Just(Loss::Reset), Just(Loss::Silence)]
+}
+
+fn any_fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        3 => any_loss().prop_map(Fate::RequestLost),
+        3 => any_loss().prop_map(Fate::ResponseLost),
+        2 => Just(Fate::Throttled),
+        2 => Just(Fate::Unavailable),
+        2 => Just(Fate::Broken),
+        1 => Just(Fate::OverQuota),
+        4 => (1..=30u64).prop_map(|s| Fate::Behind(Duration::from_secs(s))),
+        1 => Just(Fate::Dies(Moment::Before)),
+        1 => Just(Fate::Dies(Moment::Between)),
+        1 => Just(Fate::Dies(Moment::After)),
+    ]
+}
+
+fn any_spell() -> impl Strategy<Value = Spell> {
+    (0..60usize, 1..14usize, any_fate()).prop_map(|(from, calls, fate)| Spell { from, calls, fate })
+}
+
+/// Bad weather of any kind in a first deploy or an update, calls that overtake each other, and a next run with
+/// the journal or without it.
+#[test]
+fn mixtures_of_everything_converge() {
+    let goals = [first(), second()];
+    let runs = undisturbed(small::kinds, &goals, Pace::None);
+    let ends: Vec<&Remains> = runs.iter().map(|moments| moments.last().unwrap()).collect();
+    let wanted: Vec<_> = ends.iter().map(|end| holdings(&end.account)).collect();
+    let config = ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(seed()),
+        ..ProptestConfig::default()
+    };
+    let weather = proptest::collection::vec(any_spell(), 1..6);
+    let case = (weather, any::<u64>(), any::<bool>(), any::<bool>());
+    let result = TestRunner::new(config).run(&case, |(weather, pace, updates, keeps)| {
+        let at = usize::from(updates);
+        let outcome = in_world(small::kinds(), delays(), async |world| {
+            let from = if updates { ends[0].clone() } else { world.beginning() };
+            let pace = Pace::Seeded(pace);
+            through(&world, &goals[at], &from, spells(weather), pace, keeps).await?;
+            same(&world, &wanted[at])
+        });
+        outcome.map_err(TestCaseError::fail)
+    });
+    if let Err(why) = result {
+        panic!("FERPA_SEED={}: {why}", seed());
+    }
+}
+
+/// What somebody else does to the account while a run is going on.
+struct Meddling {
+    at: usize,
+    plane: ControlPlane,
+    what: fn(&mut Account),
+    /// The steps that have started by then are taken out of here.
+    started: Started,
+}
+
+impl Forecast for Meddling {
+    fn fate(&mut self, call: &Seen) -> Fate {
+        if call.number == self.at {
+            self.plane.change(self.what);
+            self.started.take();
+        }
+        Fate::Fair
+    }
+}
+
+/// Each with a word for it.
+const MEDDLING: &[(&str, fn(&mut Account))] = &[
+    ("the secret is deleted", |account| account.region("us-east-1").secretsmanager.secrets.clear()),
+    ("the key's alias is deleted", |account| account.region("us-east-1").kms.aliases.clear()),
+    ("the key's rotation is off", |account| {
+        for key in account.region("us-east-1").kms.keys.values_mut() {
+            key.rotation_days = None;
+        }
+    }),
+    ("the gateway is deleted", |account| {
+        let ec2 = &mut account.region("us-east-1").ec2;
+        ec2.nat_gateways.clear();
+        ec2.network_interfaces.clear();
+    }),
+    ("the gateway fails", |account| {
+        for gateway in account.region("us-east-1").ec2.nat_gateways.values_mut() {
+            gateway.state = Some("failed".into());
+        }
+    }),
+    ("the subnet is deleted", |account| {
+        let ec2 = &mut account.region("us-east-1").ec2;
+        ec2.nat_gateways.clear();
+        ec2.network_interfaces.clear();
+        ec2.subnets.clear();
+    }),
+    ("the VPC's attributes change", |account| {
+        for vpc in account.region("us-east-1").ec2.vpc_attributes.values_mut() {
+            vpc.dns_hostnames = false;
+        }
+    }),
+];
+
+/// A run that somebody meddles with ends with an error, or done. Done means that what the run had still to do is
+/// done: a resource that is gone or failed before its step is no success, nor is a field that the plan was to
+/// change and that is not as it should be. What somebody changes beside that, or behind the run's back, the
+/// next plan shows; and the next run puts all of it right.
+#[test]
+fn somebody_meddles_at_every_call() {
+    let begun = std::time::Instant::now();
+    let runs = undisturbed(small::kinds, &[first(), second()], Pace::None);
+    let from = runs[0].last().unwrap().clone();
+    let goal = second();
+    let count = calls(small::kinds, &goal, Some(&from)).len();
+    let cases: Vec<(usize, usize)> =
+        (0..count).flat_map(|at| (0..MEDDLING.len()).map(move |what| (at, what))).collect();
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    all(small::kinds, delays, &cases, async |world, &(at, what)| {
+        let (word, what) = MEDDLING[what];
+        world.resume(&from);
+        let planned = world.plan(&goal).await;
+        let plane = world.weather.plane().clone();
+        let meddling = Meddling { at, plane, what, started: world.started.clone() };
+        let ended = world.run(&goal, world.journal(&[]), meddling, Pace::Seeded(seed())).await;
+        let started_later = world.started.take();
+        let fail = |why: String| Err(format!("FERPA_SEED={}: {word} at call {at}: {why}", seed()));
+        if let End::Endless(why) = ended {
+            return fail(why);
+        }
+        world.resume_later(&world.remains(&world.journal(&[]), ""));
+        let drift = world.plan(&goal).await;
+        if ended.is_done() {
+            done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            for action in &drift.actions {
+                let wrong = match &action.change {
+                    Change::Update { changes } => changes.0.iter().any(|change| {
+                        let planned = planned.action(&action.resource).map(|it| &it.change);
+                        matches!(planned, Some(Change::Update { changes }) if changes.has(change.field()))
+                    }),
+                    _ => true,
+                };
+                if wrong && started_later.contains(&action.resource) {
+                    return fail(format!("done, and yet: {action:?}"));
+                }
+            }
+        }
+        let last = world.run(&goal, world.journal(&[]), |_: &Seen| Fate::Fair, Pace::None).await;
+        if let End::Endless(why) = last {
+            return fail(why);
+        }
+        let left = world.plan(&goal).await;
+        match last.is_done() && left.is_empty() {
+            true => Ok(()),
+            false => fail(format!("{last:?}, then {left:?}")),
+        }
+    });
+    println!("{} cases, {done:?} done at once, {:?}", cases.len(), begun.elapsed());
+}
