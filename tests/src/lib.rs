@@ -3,8 +3,13 @@
 //!
 //! The witnesses (moto, boto3) come from the folder that `FERPA_MOTO` names, or are installed into a virtual
 //! environment of the target directory. Where that is not possible the tests that need them say that
-//! they were skipped and why; with `FERPA_WITNESSES=required` (as in CI) they fail instead.
+//! they were skipped and why; with `FERPA_WITNESSES=required` (as in CI) they fail instead. The same holds for
+//! moto in a container, where Docker or the image cannot be had.
 
+pub mod differences;
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -95,7 +100,12 @@ impl Desk {
 
     /// Runs `cargo xtask …` to its end.
     pub fn xtask(&self, args: &[&str]) -> Ran {
-        Ran::of(self.command(args).output().expect("the command line starts"))
+        self.run(self.command(args))
+    }
+
+    /// Runs a command of [`command`](Self::command) to its end.
+    pub fn run(&self, mut command: Command) -> Ran {
+        Ran::of(command.output().expect("the command line starts"))
     }
 }
 
@@ -103,12 +113,18 @@ impl Desk {
 pub fn xtask() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let build = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "xtask"])
-            .current_dir(HERE)
-            .status()
-            .expect("cargo is there: it runs this test");
-        assert!(build.success(), "xtask builds");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "xtask"]).current_dir(HERE);
+        // `cargo test` tells a test about its package. Some build scripts (ring's) run again when one of these
+        // variables changes: the build in here and the builds outside would undo each other, minutes each time.
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                build.env_remove(&*name);
+            }
+        }
+        let status = build.status().expect("cargo is there: it runs this test");
+        assert!(status.success(), "xtask builds");
         target_folder().join("xtask")
     })
 }
@@ -126,14 +142,18 @@ fn witnesses() -> Option<&'static Path> {
         .get_or_init(|| match find_witnesses() {
             Ok(folder) => Some(folder),
             Err(why) => {
-                let required =
-                    std::env::var("FERPA_WITNESSES").is_ok_and(|word| word == "required");
-                assert!(!required, "moto and boto3 are required here: {why}");
-                eprintln!("skipped: moto and boto3 cannot be had here: {why}");
+                skip("moto and boto3", &why);
                 None
             }
         })
         .as_deref()
+}
+
+/// Says that a witness is missing; where witnesses are required, that is a failure.
+pub fn skip(witness: &str, why: &str) {
+    let required = std::env::var("FERPA_WITNESSES").is_ok_and(|word| word == "required");
+    assert!(!required, "{witness}: required here and cannot be had: {why}");
+    eprintln!("skipped: {witness} cannot be had here: {why}");
 }
 
 fn find_witnesses() -> Result<PathBuf, String> {
@@ -162,50 +182,111 @@ fn find_witnesses() -> Result<PathBuf, String> {
 }
 
 /// A moto server on a port of its own, gone with this value.
+///
+/// It is a process of its own, which is started in the time that a container takes and needs no Docker. The tests
+/// of `containers.rs` use the container, so that what is published as an image is held against too.
 pub struct Moto {
-    server: Child,
+    process: Option<Child>,
+    _container: Option<Box<dyn Any>>,
     /// Its address.
     pub url: String,
 }
 
+/// What moto is told: `(name, value)`.
+pub const MOTO_ENVIRONMENT: [(&str, &str); 2] = [
+    ("MOTO_IAM_LOAD_MANAGED_POLICIES", "true"),
+    // Machine images that nobody made, with a snapshot each.
+    ("MOTO_EC2_LOAD_DEFAULT_AMIS", "false"),
+];
+
 impl Moto {
     /// Starts one; `None` where moto cannot be had (see the module's text).
     pub fn start() -> Option<Self> {
-        let bin = witnesses()?;
+        Some(Self::serve(Command::new(witnesses()?.join("moto_server"))))
+    }
+
+    /// Starts one that can enforce IAM policies (see [`enforce`](Self::enforce)).
+    pub fn start_enforcing() -> Option<Self> {
+        let mut python = Command::new(witnesses()?.join("python"));
+        python.arg(Path::new(HERE).join("witness/enforcing_moto.py"));
+        Some(Self::serve(python))
+    }
+
+    fn serve(mut command: Command) -> Self {
         let port = free_port();
-        let server = Command::new(bin.join("moto_server"))
+        let server = command
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+            .envs(MOTO_ENVIRONMENT)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("moto starts");
-        let moto = Self { server, url: format!("http://127.0.0.1:{port}") };
+        let url = format!("http://127.0.0.1:{port}");
+        let moto = Self { process: Some(server), _container: None, url };
         wait_for_port(port);
-        Some(moto)
+        moto
+    }
+
+    /// One that runs in a container; the container goes with this value.
+    pub fn contained(container: impl Any, url: String) -> Self {
+        Self { process: None, _container: Some(Box::new(container)), url }
     }
 }
 
 impl Moto {
     /// Forgets everything that was made.
     pub fn reset(&self) {
+        self.post("/moto-api/reset", "");
+    }
+
+    /// From now on calls need the permissions of who calls (or no longer).
+    pub fn enforce(&self, on: bool) {
+        // How many calls are free.
+        self.post("/moto-api/reset-auth", if on { "0" } else { "inf" });
+    }
+
+    fn post(&self, path: &str, text: &str) {
         let address = self.url.trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).expect("the server runs");
+        let length = text.len();
         let request = format!(
-            "POST /moto-api/reset HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: text/plain\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n{text}"
         );
         stream.write_all(request.as_bytes()).expect("the server listens");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("the server answers");
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
+
+    /// Waits until it has carried out every request that it has received, those of dead clients too.
+    ///
+    /// moto has a thread for each connection beside its own. Where the threads of a process cannot be counted this
+    /// waits for two seconds.
+    pub fn settle(&self) {
+        let threads = || {
+            let process = self.process.as_ref()?.id();
+            Some(std::fs::read_dir(format!("/proc/{process}/task")).ok()?.count())
+        };
+        let begun = Instant::now();
+        while let Some(count) = threads() {
+            if count == 1 {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "moto is done with {count} threads");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_secs(2));
+    }
 }
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }
 
@@ -241,17 +322,27 @@ impl Drop for Served {
 
 /// Runs a Python script of this package with boto3 against a server; `None` where there is no boto3.
 pub fn python(script: &str, endpoint: &str, args: &[&str]) -> Option<Ran> {
+    python_reading(script, endpoint, args, "")
+}
+
+/// The same with a text on standard input.
+pub fn python_reading(script: &str, endpoint: &str, args: &[&str], input: &str) -> Option<Ran> {
     let bin = witnesses()?;
-    let output = Command::new(bin.join("python"))
+    let mut python = Command::new(bin.join("python"))
         .arg(Path::new(HERE).join("witness").join(script))
         .args(args)
         .env("AWS_ENDPOINT_URL", endpoint)
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("AWS_DEFAULT_REGION", "us-east-1")
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .expect("python starts");
-    Some(Ran::of(output))
+    // A script that does not read has nothing to say against it.
+    let _ = python.stdin.take().map(|mut stdin| stdin.write_all(input.as_bytes()));
+    Some(Ran::of(python.wait_with_output().expect("python ends")))
 }
 
 fn free_port() -> u16 {
@@ -265,4 +356,95 @@ fn wait_for_port(port: u16) {
         assert!(begun.elapsed() < Duration::from_secs(60), "the server on port {port} came up");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// What a plan would change, without what moto is known to forget.
+pub fn real_changes(plan: &Value) -> Vec<String> {
+    let mut changes = Vec::new();
+    for (action, kind, resource) in actions(plan) {
+        if action["action"] != "update" {
+            changes.push(format!("{} {resource}", action["action"]));
+            continue;
+        }
+        for (path, change) in changed_fields(action) {
+            if !differences::LOSSES.iter().any(|loss| loss.explains(kind, path)) {
+                changes.push(format!("{resource} {path}: {} to {}", change["old"], change["new"]));
+            }
+        }
+    }
+    changes
+}
+
+/// The losses that a plan shows none of.
+pub fn losses_not_seen(plan: &Value) -> Vec<&'static differences::Loss> {
+    let seen = |loss: &differences::Loss| {
+        actions(plan).any(|(action, kind, _)| {
+            changed_fields(action).any(|(path, _)| loss.explains(kind, path))
+        })
+    };
+    differences::LOSSES.iter().filter(|loss| !seen(loss)).collect()
+}
+
+fn actions(plan: &Value) -> impl Iterator<Item = (&Value, &str, &Value)> {
+    let actions = plan["actions"].as_array().expect("a plan has actions").iter();
+    actions.map(|one| (one, one["kind"].as_str().unwrap_or_default(), &one["resource"]))
+}
+
+fn changed_fields(action: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let changes = action["changes"].as_array().into_iter().flatten();
+    changes.map(|change| (change["path"].as_str().unwrap_or_default(), change))
+}
+
+/// Has boto3 read the stack back from moto: all is as it should be but for what moto cannot answer, and that it
+/// cannot answer still.
+pub fn read_rows_back(desk: &Desk, moto: &Moto) {
+    let outputs = write_outputs(desk);
+    let ran = python("rows.py", &moto.url, &[&outputs, "dev"]).expect("boto3 is beside moto");
+    let failed: BTreeSet<&str> =
+        ran.stdout.lines().filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+    let expected: BTreeSet<&str> = differences::ROWS.iter().map(|row| row.row).collect();
+    assert_eq!(failed, expected, "{}{}", ran.stdout, ran.stderr);
+}
+
+/// Writes the stack's outputs into the desk, and says where.
+pub fn write_outputs(desk: &Desk) -> String {
+    let outputs = desk.xtask(&["outputs", "--json"]).exits(0);
+    desk.write("outputs.json", &outputs.stdout);
+    desk.path().join("outputs.json").to_string_lossy().into_owned()
+}
+
+/// Has boto3 look for what is left in moto after `destroy`.
+pub fn nothing_is_left(moto: &Moto) {
+    let left = python("left.py", &moto.url, &["student-dev"]).expect("boto3 is beside moto");
+    let left: BTreeSet<String> =
+        serde_json::from_value(left.exits(0).json()).expect("a list of names");
+    let expected: BTreeSet<String> =
+        differences::LEFTOVERS.iter().map(|one| one.name.to_owned()).collect();
+    assert_eq!(left, expected, "nothing else of ours is left");
+}
+
+/// Writes a configuration that waives what moto cannot show, by control.
+pub fn waive_what_moto_cannot_show(desk: &Desk) {
+    let unreadable = differences::FINDINGS.iter().filter(|one| one.moto == Some("unknown"));
+    let reasons: BTreeMap<&str, &str> = unreadable.map(|one| (one.control, one.reason)).collect();
+    let waiver = |(control, why): (&str, &str)| {
+        format!(
+            "[[audit.waivers]]\ncontrol = \"{control}\"\nresource = \"*\"\nreason = \"{why}\"\n\
+             owner = \"tests\"\nexpires = \"2999-12-31\"\n"
+        )
+    };
+    desk.write("ferpa.toml", &reasons.into_iter().map(waiver).collect::<String>());
+}
+
+/// What an audit says, as `control resource: message`, of a status.
+pub fn said(audit: &Value, status: &str) -> Vec<String> {
+    let findings = audit["findings"].as_array().expect("an audit has findings").iter();
+    let those = findings.filter(|finding| finding["status"] == status);
+    those
+        .map(|finding| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let (control, id) = (text(&finding["control"]), text(&finding["resource"]["id"]));
+            format!("{control} {id}: {}", text(&finding["message"]))
+        })
+        .collect()
 }

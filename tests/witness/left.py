@@ -80,5 +80,6 @@ left += [c["CertificateArn"] for c in page("acm", "list_certificates", "Certific
 left += [a["id"] for a in client("apigateway").get_rest_apis()["items"]]
 left += [link["VpcLinkId"] for link in client("apigatewayv2").get_vpc_links()["Items"]]
 left += [a["Name"] for a in client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"]]
+left += [p["Name"] for p in page("ssm", "get_parameters_by_path", "Parameters", Path=f"/ferpa-stack/{stack}", Recursive=True)]
 
 print(json.dumps(left))
