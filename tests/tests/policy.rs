@@ -163,7 +163,9 @@ fn each_command_gets_through_with_its_policy_and_nothing_else() {
 #[test]
 fn who_may_audit_may_change_nothing() {
     let Some(office) = Office::open() else { return };
-    let audit = office.printed(&["audit"]);
+    // A run that cannot have the lease tries nothing else: it may have that here, so that all the rest is tried.
+    let lease = office.printed(&["deploy"]).into_iter().filter(|action| action.starts_with("ssm:"));
+    let audit: BTreeSet<String> = office.printed(&["audit"]).into_iter().chain(lease).collect();
     // Whoever deploys looks for zones first, which no audit does.
     office
         .desk

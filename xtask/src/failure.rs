@@ -76,6 +76,11 @@ pub enum Failure {
     #[diagnostic(help("nothing was changed; run the command again, and look at the new plan"))]
     Overtaken(Vec<String>),
 
+    /// Somebody changed the stack while it was worked on.
+    #[error("all steps are done, and this is not as it should be: somebody else changed it meanwhile\n{}", .0.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"))]
+    #[diagnostic(help("run the command again to put it right"))]
+    Unsettled(Vec<String>),
+
     /// Steps failed; what was done stays done. Shown by the report of the run.
     #[error("{failed} steps failed, {not_tried} were not tried")]
     #[diagnostic(help("what was done stays done; run the command again to go on"))]
@@ -168,6 +173,7 @@ impl Failure {
             Self::Aws(_)
             | Self::Lease(_)
             | Self::Overtaken(_)
+            | Self::Unsettled(_)
             | Self::Incomplete { .. }
             | Self::Unread(_) => 3,
             Self::Stopped { .. } => 130,

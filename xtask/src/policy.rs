@@ -67,7 +67,7 @@ pub fn documents(permissions: &[Allow], bounds: &Bounds) -> Vec<Value> {
     let mut parts: Vec<Vec<Value>> = vec![Vec::new()];
     for statement in statements(permissions, bounds).into_iter().flat_map(halved) {
         let last = parts.len() - 1;
-        let longer = [parts[last].as_slice(), &[statement.clone()]].concat();
+        let longer = [parts[last].as_slice(), std::slice::from_ref(&statement)].concat();
         if size(&policy(longer.clone())) <= MANAGED_POLICY_SIZE {
             parts[last] = longer;
         } else {

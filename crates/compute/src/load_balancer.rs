@@ -201,6 +201,14 @@ impl Resource for LoadBalancer {
         retag(aws, &live.id, put, remove).await
     }
 
+    /// Its last log must not fall into a bucket that has been emptied for its own deletion.
+    async fn detach(aws: &Aws, live: &Live<Self>) -> Result<()> {
+        if live.spec.access_logs.is_none() && !live.unreadable.contains_key("access_logs") {
+            return Ok(());
+        }
+        set_attributes(aws, &live.id, vec![(LOGS, "false".to_owned())]).await
+    }
+
     async fn delete(aws: &Aws, live: &Live<Self>, _: &Deletion) -> Result<()> {
         let unsure = live.unreadable.contains_key("deletion_protection");
         if live.spec.deletion_protection || unsure {

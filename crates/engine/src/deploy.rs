@@ -2,17 +2,21 @@
 //!
 //! The command line composes the same verbs itself, to show the plan and to ask in between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::aws::Aws;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::aws::{Aws, Target};
 use crate::error::Error;
 use crate::execute::{Execution, Outcome, execute};
-use crate::inventory::{Scope, collect};
+use crate::inventory::{Inventory, Scope, collect, refresh};
 use crate::journal::Journal;
 use crate::kind::{Deletion, Kind, Live};
-use crate::plan::{self, Options, Plan};
+use crate::plan::{self, Change, Options, Plan};
 use crate::reference::{Ref, substitute_text};
 use crate::stack::{LogicalId, Stack, StackName};
 use crate::steps::{Circular, Steps};
@@ -65,6 +69,9 @@ pub enum DeployError {
     /// Steps failed; the outcome says which, and what was not tried. Running again goes on from here.
     #[error("{}", failures(.0))]
     Failed(Box<Outcome>),
+    /// All steps are done, and still this is left to do: somebody changed the stack meanwhile.
+    #[error("all is done, and not as it should be: {}", list(.0.lines().iter()))]
+    Unsettled(Box<Plan>),
 }
 
 fn list<T: fmt::Display>(items: impl Iterator<Item = T>) -> String {
@@ -77,6 +84,52 @@ fn failures(outcome: &Outcome) -> String {
         .iter()
         .map(|(step, error)| format!("{} {}: {error}", step.what, step.resource));
     format!("{} ({} steps not tried)", list(failed), outcome.not_tried.len())
+}
+
+/// What is still to be done once a run has done all its steps: nothing, unless somebody changed or deleted something
+/// meanwhile, or the server does not keep what it was given. AWS is asked for as long as it may take to show what was done.
+pub async fn left_to_do(
+    aws: &Aws,
+    kinds: &[Kind],
+    name: &StackName,
+    journal: &Journal,
+    stop: &CancellationToken,
+    plan_of: impl Fn(&Inventory) -> Plan,
+) -> Plan {
+    let scope = Scope::Stack(name.clone());
+    let give_up = Instant::now() + aws.consistency_window();
+    let mut pause = Duration::from_secs(1);
+    let mut inventory = collect(aws, kinds, &scope, journal).await;
+    loop {
+        let plan = plan_of(&inventory);
+        if plan.is_empty() || Instant::now() + pause > give_up {
+            return plan;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(15)),
+            () = stop.cancelled() => return plan,
+        }
+        let concerned: BTreeSet<&str> = plan.actions.iter().map(|one| one.kind.as_str()).collect();
+        let again = kinds
+            .iter()
+            .filter(|kind| !plan.problems.is_empty() || concerned.contains(kind.name()));
+        refresh(aws, &again.copied().collect::<Vec<_>>(), &scope, &mut inventory).await;
+    }
+}
+
+/// Whether what is [left to do](left_to_do) is nothing, or only what an imitation of AWS cannot keep: an attribute that it
+/// forgets, or what was left out because it has no operation for it. On AWS itself anything that is left is too much.
+pub fn is_settled(aws: &Aws, outcome: &Outcome, left: &Plan) -> bool {
+    if left.is_empty() {
+        return true;
+    }
+    let left_out =
+        |resource: &LogicalId| outcome.left_out.iter().any(|(step, _)| step.resource == *resource);
+    matches!(aws.target(), Target::Endpoint(_))
+        && left.problems.is_empty()
+        && left.actions.iter().all(|action| {
+            matches!(action.change, Change::Update { .. }) || left_out(&action.resource)
+        })
 }
 
 /// The options, with what the connection says of the target.
@@ -109,13 +162,36 @@ pub async fn up(
         return Err(DeployError::Refused(Box::new(plan)));
     }
     let steps = Steps::of(&plan, stack, &inventory, kinds)?;
+    let plan_again = |now: &Inventory| plan::plan(stack, now, kinds, on(aws, options));
     let deletion = Deletion { allow_data_loss: options.allow_data_loss };
-    let outcome =
-        execute(aws, stack, steps, journal, Execution { deletion, ..Execution::default() }).await;
+    let outcome = carry_out(aws, stack, kinds, steps, journal, deletion, plan_again).await?;
+    Ok(Deployed { plan, live: outcome.live })
+}
+
+/// Executes the steps of a plan, and sees whether all is as it should be then.
+async fn carry_out(
+    aws: &Aws,
+    stack: &Stack,
+    kinds: &[Kind],
+    steps: Steps,
+    journal: Arc<Journal>,
+    deletion: Deletion,
+    plan_again: impl Fn(&Inventory) -> Plan,
+) -> Result<Outcome, DeployError> {
+    let nothing_to_do = steps.all.is_empty();
+    let execution = Execution { deletion, ..Execution::default() };
+    let stop = execution.stop.clone();
+    let outcome = execute(aws, stack, steps, journal.clone(), execution).await;
     if !outcome.is_complete() {
         return Err(DeployError::Failed(Box::new(outcome)));
     }
-    Ok(Deployed { plan, live: outcome.live })
+    if !nothing_to_do {
+        let left = left_to_do(aws, kinds, stack.name(), &journal, &stop, plan_again).await;
+        if !is_settled(aws, &outcome, &left) {
+            return Err(DeployError::Unsettled(Box::new(left)));
+        }
+    }
+    Ok(outcome)
 }
 
 /// Removes what a stack owns. What holds data stays without `allow_data_loss`; the plan that is
@@ -137,11 +213,8 @@ pub async fn down(
     }
     let stack = Stack::new(name.clone(), BTreeMap::new());
     let steps = Steps::of(&plan, &stack, &inventory, kinds)?;
+    let plan_again = |now: &Inventory| plan::destroy(name, now, kinds, on(aws, options));
     let deletion = Deletion { allow_data_loss: options.allow_data_loss };
-    let outcome =
-        execute(aws, &stack, steps, journal, Execution { deletion, ..Execution::default() }).await;
-    if !outcome.is_complete() {
-        return Err(DeployError::Failed(Box::new(outcome)));
-    }
+    carry_out(aws, &stack, kinds, steps, journal, deletion, plan_again).await?;
     Ok(plan)
 }

@@ -284,6 +284,12 @@ pub async fn collect<K: Copy + Into<Reader>>(
     }
 }
 
+/// Reads some kinds of an inventory again.
+pub(crate) async fn refresh(aws: &Aws, kinds: &[Kind], scope: &Scope, inventory: &mut Inventory) {
+    let readers: Vec<Reader> = kinds.iter().map(|&kind| kind.into()).collect();
+    read(aws, &readers, scope, inventory).await;
+}
+
 /// Why it is not known whose some resources are: we are not allowed to read tags. They could be the stack's,
 /// and to take them for strangers would make all of them again. What keeps our account out by itself is
 /// none of ours.

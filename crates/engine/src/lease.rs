@@ -511,7 +511,7 @@ impl Lease {
     /// Lets the lease go for good, with all that it has left in the account: the stack is no more.
     ///
     /// # Errors
-    /// As [`release`](Self::release).
+    /// As [`release`](Self::release), and when what it has left cannot be removed.
     pub async fn end(self) -> Result<(), LeaseError> {
         self.finish(State::Ended).await
     }
@@ -545,6 +545,8 @@ impl Lease {
         match held.leases.close(&mut chain, state).await {
             Ok(None) => Ok(()),
             Ok(Some(why)) => Err(LeaseError::Lost { stack, why }),
+            // What remains of the log is what remains of the stack.
+            Err(error) if state == State::Ended => Err(LeaseError::Aws(error)),
             Err(error) => {
                 tracing::warn!(%error, "the lease of {stack} was not released; it ends by itself within {}", humane(PERIOD + MARGIN));
                 Ok(())

@@ -194,6 +194,23 @@ impl Plan {
         self.actions.iter().find(|action| &action.resource == resource)
     }
 
+    /// What is to be done, a line for each resource, and what is wrong, a line for each problem.
+    pub fn lines(&self) -> Vec<String> {
+        let action = |action: &Action| {
+            let fields = match &action.change {
+                Change::Update { changes } => {
+                    let change =
+                        |one: &FieldChange| format!("{}: {} to {}", one.path, one.old, one.new);
+                    format!(" ({})", changes.0.iter().map(change).collect::<Vec<_>>().join(", "))
+                }
+                _ => String::new(),
+            };
+            format!("{}: {}{fields}", action.resource, action.change)
+        };
+        let problems = self.problems.iter().map(ToString::to_string);
+        self.actions.iter().map(action).chain(problems).collect()
+    }
+
     /// How this plan differs from an earlier one for the same stack: a line for each resource whose
     /// action is not the same. Empty when carrying out this plan is carrying out that one.
     pub fn differences(&self, earlier: &Self) -> Vec<String> {

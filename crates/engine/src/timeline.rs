@@ -338,14 +338,17 @@ enum Fact {
 }
 
 /// Computes when facts can be true at the earliest, by what they need.
-struct Earliest<'a, F: Fn(&'a Node, Fact) -> (Vec<(LogicalId, Fact)>, Duration)> {
+struct Earliest<'a, F: Fn(&'a Node, Fact) -> (Vec<Of>, Duration)> {
     stack: &'a Stack,
     /// What a fact needs, and how long it takes from then on.
     needs: F,
-    known: HashMap<(LogicalId, Fact), (Duration, Option<(LogicalId, Fact)>)>,
+    known: HashMap<Of, (Duration, Option<Of>)>,
 }
 
-impl<'a, F: Fn(&'a Node, Fact) -> (Vec<(LogicalId, Fact)>, Duration)> Earliest<'a, F> {
+/// A fact of a resource.
+type Of = (LogicalId, Fact);
+
+impl<'a, F: Fn(&'a Node, Fact) -> (Vec<Of>, Duration)> Earliest<'a, F> {
     fn of(&mut self, id: &LogicalId, fact: Fact) -> Duration {
         let key = (id.clone(), fact);
         if let Some((time, _)) = self.known.get(&key) {
@@ -355,7 +358,7 @@ impl<'a, F: Fn(&'a Node, Fact) -> (Vec<(LogicalId, Fact)>, Duration)> Earliest<'
         self.known.insert(key.clone(), (Duration::ZERO, None));
         let Some(node) = self.stack.node(id) else { return Duration::ZERO };
         let (needs, takes) = (self.needs)(node, fact);
-        let mut latest: Option<(Duration, (LogicalId, Fact))> = None;
+        let mut latest: Option<(Duration, Of)> = None;
         for (id, fact) in needs {
             let time = self.of(&id, fact);
             if latest.as_ref().is_none_or(|(known, _)| time > *known) {
@@ -405,7 +408,7 @@ pub fn creation(stack: &Stack, expectation: &Expectation<'_>) -> CriticalPath {
         Need::Created => Fact::Created,
         Need::Ready => Fact::Ready,
     };
-    let all = |node: &Node, needs: BTreeSet<Placeholder>| -> Vec<(LogicalId, Fact)> {
+    let all = |node: &Node, needs: BTreeSet<Placeholder>| -> Vec<Of> {
         let others = needs.into_iter().filter(|need| need.id != node.id);
         others.map(|need| (need.id, fact_of(&need.need))).collect()
     };
@@ -428,7 +431,7 @@ pub fn creation(stack: &Stack, expectation: &Expectation<'_>) -> CriticalPath {
 /// The critical path of removing everything in a graph: what refers to something goes before it, or (for what is set
 /// after creation) lets go of it.
 pub fn deletion(stack: &Stack, expectation: &Expectation<'_>) -> CriticalPath {
-    let mut users: HashMap<LogicalId, BTreeSet<(LogicalId, Fact)>> = HashMap::new();
+    let mut users: HashMap<LogicalId, BTreeSet<Of>> = HashMap::new();
     for node in stack.nodes() {
         let late = node.late_needs().into_iter().map(|need| (need.id, Fact::LetGo));
         let fixed = node.create_needs().into_iter().filter(|need| !node.after.contains(need));

@@ -8,7 +8,7 @@ use engine::kind::Deletion;
 use engine::plan::{self, Plan};
 use serde_json::json;
 
-use super::{Session, paint_stdout, print_json, refuse_broken, refuse_problems, require_complete};
+use super::{Session, Work, paint_stdout, print_json, refuse_broken, refuse_problems};
 use crate::cli::{Common, Deploy};
 use crate::failure::Failure;
 use crate::render;
@@ -57,35 +57,27 @@ pub async fn run(common: &Common, args: &Deploy) -> Result<ExitCode, Failure> {
 
     let deletion = Deletion { allow_data_loss: args.allow_data_loss };
     let (lease, inventory) = session.take(queue, &plan, inventory, plan_of).await?;
-    let (outcome, let_go) = session
-        .execute(
-            lease,
-            &plan,
-            &stack.graph,
-            &inventory,
-            deletion,
-            picture.map(|path| ("deploy", path)),
-        )
-        .await?;
-    if outcome.is_complete() {
-        let outputs = stack.outputs(&session.connection.aws, &outcome.live)?;
-        if common.json {
-            print_json(
-                &json!({"plan": plan, "findings": broken, "run": outcome, "outputs": outputs}),
-            )?;
-        } else {
-            if !plan.actions.is_empty() {
-                print!("\n{}", render::outcome::outcome(&outcome, &paint));
-            }
+    let picture = picture.map(|path| ("deploy", path));
+    let (stack_of, plan_again) = (&stack.graph, &plan_of);
+    let work =
+        Work { plan: &plan, stack: stack_of, inventory: &inventory, deletion, picture, plan_again };
+    let ended = session.execute(lease, work).await?;
+    let outcome = &ended.outcome;
+    let outputs = match ended.is_good() {
+        true => Some(stack.outputs(&session.connection.aws, &outcome.live)?),
+        false => None,
+    };
+    if common.json {
+        print_json(&json!({"plan": plan, "findings": broken, "run": outcome, "outputs": outputs}))?;
+    } else {
+        if !plan.actions.is_empty() || outputs.is_none() {
+            print!("\n{}", render::outcome::outcome(outcome, &paint));
+        }
+        if let Some(outputs) = outputs {
             print!("\n{}", outputs.to_text());
         }
-    } else if common.json {
-        print_json(&json!({"plan": plan, "findings": broken, "run": outcome, "outputs": null}))?;
-    } else {
-        print!("\n{}", render::outcome::outcome(&outcome, &paint));
     }
-    let_go?;
-    require_complete(&outcome)?;
+    ended.require_good()?;
     Ok(ExitCode::SUCCESS)
 }
 

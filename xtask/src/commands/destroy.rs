@@ -8,7 +8,7 @@ use engine::plan;
 use engine::{Inventory, Stack};
 use serde_json::json;
 
-use super::{Session, paint_stdout, print_json, refuse_problems, require_complete};
+use super::{Session, Work, paint_stdout, print_json, refuse_problems};
 use crate::cli::{Common, Destroy};
 use crate::failure::Failure;
 use crate::render;
@@ -48,22 +48,16 @@ pub async fn run(common: &Common, args: &Destroy) -> Result<ExitCode, Failure> {
 
     let deletion = Deletion { allow_data_loss: args.allow_data_loss };
     let (lease, inventory) = session.take(queue, &plan, inventory, plan_of).await?;
-    let (outcome, let_go) = session
-        .execute(
-            lease,
-            &plan,
-            &nothing,
-            &inventory,
-            deletion,
-            picture.map(|path| ("destroy", path)),
-        )
-        .await?;
+    let picture = picture.map(|path| ("destroy", path));
+    let plan_again = &plan_of;
+    let work =
+        Work { plan: &plan, stack: &nothing, inventory: &inventory, deletion, picture, plan_again };
+    let ended = session.execute(lease, work).await?;
     if common.json {
-        print_json(&json!({"plan": plan, "run": outcome}))?;
+        print_json(&json!({"plan": plan, "run": ended.outcome}))?;
     } else if !plan.actions.is_empty() {
-        print!("\n{}", render::outcome::outcome(&outcome, &paint));
+        print!("\n{}", render::outcome::outcome(&ended.outcome, &paint));
     }
-    let_go?;
-    require_complete(&outcome)?;
+    ended.require_good()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use compliance::Finding;
+use engine::deploy::{is_settled, left_to_do};
 use engine::execute::{Execution, Outcome, execute};
 use engine::inventory::collect;
 use engine::kind::Deletion;
@@ -153,18 +154,11 @@ impl Session {
         Err(Failure::Overtaken(differences))
     }
 
-    /// Carries a plan out under a lease, showing progress, lets the lease go, and draws what did happen where a picture is
-    /// wanted (of what, and its file). `Ctrl-C` finishes the calls in flight and starts nothing; so does the loss of the
-    /// lease, which is the second answer.
-    pub async fn execute(
-        &self,
-        lease: Lease,
-        plan: &Plan,
-        stack: &Stack,
-        inventory: &Inventory,
-        deletion: Deletion,
-        picture: Option<(&str, &Path)>,
-    ) -> Result<(Outcome, Result<(), Failure>), Failure> {
+    /// Carries a plan out under a lease, showing progress, sees whether all is as it should be then, lets the lease go, and
+    /// draws what did happen where a picture is wanted. `Ctrl-C` finishes the calls in flight and starts nothing; so does
+    /// the loss of the lease.
+    pub async fn execute(&self, lease: Lease, work: Work<'_>) -> Result<Ended, Failure> {
+        let Work { plan, stack, inventory, deletion, picture, plan_again } = work;
         let steps = Steps::of(plan, stack, inventory, &stack::kinds())
             .map_err(|circle| Failure::Bug(circle.to_string()))?;
         let stop = lease.stop().child_token();
@@ -181,8 +175,25 @@ impl Session {
             recording
         });
         let drawn = picture.map(|picture| (picture, steps.clone()));
-        let execution = Execution { deletion, stop, events: Some(sender), ..Execution::default() };
-        let run = execute(&self.connection.aws, stack, steps, self.journal.clone(), execution);
+        let execution = Execution {
+            deletion,
+            stop: stop.clone(),
+            events: Some(sender),
+            ..Execution::default()
+        };
+        let (aws, journal) = (&self.connection.aws, self.journal.clone());
+        let run = async {
+            let outcome = execute(aws, stack, steps, journal.clone(), execution).await;
+            let look = outcome.is_complete() && !plan.actions.is_empty();
+            let left = match look {
+                true => {
+                    let (kinds, name) = (stack::kinds(), &self.name);
+                    left_to_do(aws, &kinds, name, &journal, &stop, plan_again).await
+                }
+                false => Plan { actions: Vec::new(), problems: Vec::new(), ..plan.clone() },
+            };
+            (outcome, left)
+        };
         let outcome = tokio::select! {
             outcome = run => Some(outcome),
             () = lease.over() => None,
@@ -199,12 +210,13 @@ impl Session {
                 eprintln!("{:?}", miette::Report::new(why));
             }
         }
-        let Some(outcome) = outcome else {
+        let Some((outcome, left)) = outcome else {
             // Somebody else may have begun: what was in flight is in the journal.
             return Err(lease.release().await.err().map_or(Failure::Declined, Failure::from));
         };
+        let settled = is_settled(aws, &outcome, &left);
         let nothing_left = stack.nodes().next().is_none() && plan.kept.is_empty();
-        let let_go = match nothing_left && outcome.is_complete() {
+        let let_go = match nothing_left && outcome.is_complete() && settled {
             true => {
                 if self.connection.aws.is_real() {
                     say("waiting a minute until AWS shows that everything is gone".to_owned());
@@ -213,7 +225,12 @@ impl Session {
             }
             false => lease.release().await,
         };
-        Ok((outcome, let_go.map_err(Failure::from)))
+        if settled && !left.is_empty() {
+            say(format!("{} does not keep all that it was given:", self.connection.label));
+            left.lines().into_iter().for_each(|line| say(format!("  {line}")));
+        }
+        let unsettled = if settled { Vec::new() } else { left.lines() };
+        Ok(Ended { outcome, unsettled, let_go: let_go.map_err(Failure::from) })
     }
 
     /// Asks before a real account is changed.
@@ -233,6 +250,51 @@ impl Session {
         let mut answer = String::new();
         let read = stdin().lock().read_line(&mut answer);
         if read.is_ok() && answer.trim() == "yes" { Ok(()) } else { Err(Failure::Declined) }
+    }
+}
+
+/// A plan to carry out.
+pub struct Work<'a> {
+    /// What to do.
+    pub plan: &'a Plan,
+    /// Towards what.
+    pub stack: &'a Stack,
+    /// From where.
+    pub inventory: &'a Inventory,
+    /// How to delete.
+    pub deletion: Deletion,
+    /// What a picture is wanted of, and its file.
+    pub picture: Option<(&'a str, &'a Path)>,
+    /// What would be to do, given what runs then.
+    pub plan_again: &'a dyn Fn(&Inventory) -> Plan,
+}
+
+/// How carrying out a plan ended.
+pub struct Ended {
+    /// What was done, and what failed.
+    pub outcome: Outcome,
+    /// What is not as it should be although all was done, a line each.
+    pub unsettled: Vec<String>,
+    let_go: Result<(), Failure>,
+}
+
+impl Ended {
+    /// Whether the stack is what it should be.
+    pub fn is_good(&self) -> bool {
+        self.outcome.is_complete() && self.unsettled.is_empty()
+    }
+
+    /// An error for a run that did not get there, or whose lease was lost on the way.
+    pub fn require_good(self) -> Result<(), Failure> {
+        self.let_go?;
+        let Outcome { failed, not_tried, stopped, .. } = &self.outcome;
+        let (failed, not_tried) = (failed.len(), not_tried.len());
+        match (failed, not_tried, self.unsettled.is_empty()) {
+            (0, 0, true) => Ok(()),
+            (0, 0, false) => Err(Failure::Unsettled(self.unsettled)),
+            (0, ..) if *stopped => Err(Failure::Stopped { not_tried }),
+            _ => Err(Failure::Incomplete { failed, not_tried }),
+        }
     }
 }
 
@@ -310,18 +372,6 @@ pub fn refuse_problems(plan: &Plan) -> Result<(), Failure> {
 /// Refuses a stack that would break FERPA invariants.
 pub fn refuse_broken(broken: &[Finding]) -> Result<(), Failure> {
     if broken.is_empty() { Ok(()) } else { Err(Failure::Broken(broken.len())) }
-}
-
-/// An error for a run that did not get to its end.
-pub fn require_complete(outcome: &Outcome) -> Result<(), Failure> {
-    if outcome.is_complete() {
-        return Ok(());
-    }
-    let (failed, not_tried) = (outcome.failed.len(), outcome.not_tried.len());
-    if outcome.stopped && failed == 0 {
-        return Err(Failure::Stopped { not_tried });
-    }
-    Err(Failure::Incomplete { failed, not_tried })
 }
 
 /// How to paint standard output.

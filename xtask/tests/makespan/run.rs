@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::deploy::left_to_do;
 use engine::execute::{Execution, Outcome, execute};
 use engine::inventory::collect;
 use engine::kind::Deletion;
@@ -117,8 +118,8 @@ impl World {
         let before = self.aws.calls();
         let stack = self.stack().await;
         let inventory = self.inventory(stack.graph.name()).await;
-        let plan = plan::plan(&stack.graph, &inventory, &kinds(), Options::default());
-        self.carry_out(begun, before, plan, &stack.graph, &inventory).await
+        let plan_of = |now: &Inventory| plan::plan(&stack.graph, now, &kinds(), Options::default());
+        self.carry_out(begun, before, &stack.graph, &inventory, plan_of).await
     }
 
     /// Destroys everything.
@@ -127,19 +128,20 @@ impl World {
         let before = self.aws.calls();
         let inventory = self.inventory(name).await;
         let options = Options { allow_data_loss: true, ..Options::default() };
-        let plan = plan::destroy(name, &inventory, &kinds(), options);
+        let plan_of = |now: &Inventory| plan::destroy(name, now, &kinds(), options);
         let nothing = Stack::new(name.clone(), BTreeMap::new());
-        self.carry_out(begun, before, plan, &nothing, &inventory).await
+        self.carry_out(begun, before, &nothing, &inventory, plan_of).await
     }
 
     async fn carry_out(
         &self,
         begun: Instant,
         before: BTreeMap<String, u64>,
-        plan: Plan,
         graph: &Stack,
         inventory: &Inventory,
+        plan_of: impl Fn(&Inventory) -> Plan,
     ) -> Ran {
+        let plan = plan_of(inventory);
         assert!(plan.problems.is_empty(), "{:#?}", plan.problems);
         let steps = Steps::of(&plan, graph, inventory, &kinds()).expect("no circle");
         let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
@@ -152,8 +154,14 @@ impl World {
         });
         let deletion = Deletion { allow_data_loss: true };
         let execution = Execution { deletion, events: Some(sender), ..Execution::default() };
+        let stop = execution.stop.clone();
         let outcome =
             execute(&self.aws, graph, steps.clone(), self.journal.clone(), execution).await;
+        if outcome.is_complete() && !plan.actions.is_empty() {
+            let (kinds, journal) = (kinds(), &self.journal);
+            let left = left_to_do(&self.aws, &kinds, graph.name(), journal, &stop, plan_of).await;
+            assert!(left.is_empty(), "{left:#?}");
+        }
         let took = begun.elapsed();
         let timeline = recorder.await.expect("the recorder ends").timeline(&steps);
         let mut calls = self.aws.calls();

@@ -59,6 +59,7 @@ fn is_random(key: &str) -> bool {
     const RANDOM: &[&str] = &[
         "certificate",
         "creationtoken",
+        "creatorrequestid",
         "ipaddress",
         "privateipaddress",
         "publicip",

@@ -48,7 +48,7 @@ pub fn cases(moments: &[Remains]) -> Vec<Case> {
 pub fn late(seed: u64) -> impl FnMut(&Seen) -> Fate + Send {
     move |call| {
         let dice = chance(seed, call.number as u64);
-        match !call.writes && dice % 2 == 0 {
+        match !call.writes && dice.is_multiple_of(2) {
             true => Fate::Behind(BEHIND.mul_f64((dice >> 1) as f64 % 1000.0 / 999.0)),
             false => Fate::Fair,
         }
@@ -125,7 +125,7 @@ fn crash_everywhere(kinds: fn() -> Vec<Kind>, goals: &[Goal], every: u64) {
     let mut place = 0;
     cases.retain(|_| {
         place += 1;
-        chance(seed(), place) % every == 0
+        chance(seed(), place).is_multiple_of(every)
     });
     all(kinds, delays, &cases, async |world, case| {
         let result = match again(world, goal, case).await {
@@ -155,7 +155,7 @@ fn crash_twice(kinds: fn() -> Vec<Kind>, goals: &[Goal], every: u64) {
         let moments = world.moments(goal, world.journal(intents), Pace::None).await;
         for (index, second) in cases(&moments).iter().enumerate() {
             let place = (first.remains.at.as_nanosecond() as u64).wrapping_add(index as u64);
-            if chance(seed(), place) % every != 0 {
+            if !chance(seed(), place).is_multiple_of(every) {
                 continue;
             }
             pairs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

@@ -1,17 +1,18 @@
 //! A world to run deploys in: an account, the way to it with its weather, a virtual clock, and a process that
 //! can die.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use engine::deploy::{is_settled, left_to_do};
 use engine::execute::{Event, Execution, execute};
 use engine::inventory::collect;
 use engine::journal::Intent;
 use engine::plan::{self, Options};
 use engine::steps::Steps;
-use engine::{Aws, Deletion, Journal, Kind, LogicalId, Plan, Scope, Stack, StackName, Target};
+use engine::{Aws, Deletion, Inventory, Journal, Kind, Plan, Scope, Stack, StackName, Target};
 use jiff::{SignedDuration, Timestamp};
 use local::weather::{Fate, Forecast, Pace, Seen, Weather};
 use local::{Account, ControlPlane, Delays};
@@ -71,25 +72,10 @@ pub struct World {
     kinds: Vec<Kind>,
     /// The calls of the last run.
     pub calls: RefCell<Vec<Seen>>,
-    /// Whose steps have started.
-    pub started: Started,
-}
-
-/// The resources whose steps have started since this was last asked.
-#[derive(Clone, Default)]
-pub struct Started(Arc<Mutex<Option<UnboundedReceiver<Event>>>>);
-
-impl Started {
-    pub fn take(&self) -> BTreeSet<LogicalId> {
-        let mut events = self.0.lock().expect("nobody panics here");
-        let mut started = BTreeSet::new();
-        while let Some(Ok(event)) = events.as_mut().map(UnboundedReceiver::try_recv) {
-            if let Event::Started { step } = event {
-                started.insert(step.resource);
-            }
-        }
-        started
-    }
+    /// With which of them the last run began to look whether all is as it should be.
+    pub looks_from: Cell<usize>,
+    /// What the last run said.
+    events: RefCell<Option<UnboundedReceiver<Event>>>,
 }
 
 /// Runs something in a world of its own, on this thread, with a clock that stands still unless all wait.
@@ -103,8 +89,15 @@ pub fn in_world<T>(kinds: Vec<Kind>, delays: Delays, run: impl AsyncFnOnce(World
         let weather = Weather::over(ControlPlane::in_memory_with(delays));
         let aws = Aws::connect(Target::Simulated(weather.http_client()), Some("us-east-1"));
         let aws = aws.await.expect("the account answers");
-        run(World { weather, aws, kinds, calls: RefCell::default(), started: Started::default() })
-            .await
+        run(World {
+            weather,
+            aws,
+            kinds,
+            calls: RefCell::default(),
+            looks_from: Cell::new(usize::MAX),
+            events: RefCell::default(),
+        })
+        .await
     })
 }
 
@@ -174,7 +167,7 @@ impl World {
     /// What it was doing when it had to be ended.
     fn last_words(&self) -> String {
         let mut waits = BTreeSet::new();
-        let mut events = self.started.0.lock().expect("nobody panics here");
+        let mut events = self.events.borrow_mut();
         while let Some(Ok(event)) = events.as_mut().map(UnboundedReceiver::try_recv) {
             if let Event::Waiting { step, what } = event {
                 waits.insert(format!("{} {}: {what}", step.what, step.resource));
@@ -196,10 +189,12 @@ impl World {
         };
         let scope = Scope::Stack(stack.name().clone());
         let inventory = collect(&self.aws, &self.kinds, &scope, &journal).await;
-        let plan = match goal {
-            Goal::Up(_) => plan::plan(&stack, &inventory, &self.kinds, options),
-            Goal::Down(name) => plan::destroy(name, &inventory, &self.kinds, options),
+        let plan_of = |now: &Inventory| match goal {
+            Goal::Up(_) => plan::plan(&stack, now, &self.kinds, options),
+            Goal::Down(name) => plan::destroy(name, now, &self.kinds, options),
         };
+        let plan = plan_of(&inventory);
+        self.looks_from.set(usize::MAX);
         if !plan.problems.is_empty() {
             return End::Stopped(plan.problems.iter().map(ToString::to_string).collect());
         }
@@ -207,12 +202,21 @@ impl World {
             Steps::of(&plan, &stack, &inventory, &self.kinds).expect("layers have no circle");
         let deletion = Deletion { allow_data_loss: options.allow_data_loss };
         let (events, started) = tokio::sync::mpsc::unbounded_channel();
-        self.started.0.lock().expect("nobody panics here").replace(started);
+        self.events.replace(Some(started));
         let execution = Execution { deletion, events: Some(events), ..Execution::default() };
-        let outcome = execute(&self.aws, &stack, steps, journal, execution).await;
+        let (aws, kinds, stop) = (&self.aws, &self.kinds, execution.stop.clone());
+        let outcome = execute(aws, &stack, steps, journal.clone(), execution).await;
         if outcome.is_complete() {
             assert!(outcome.left_out.is_empty(), "nothing is left out on AWS");
-            return End::Done;
+            if plan.actions.is_empty() {
+                return End::Done;
+            }
+            self.looks_from.set(self.weather.calls().len());
+            let left = left_to_do(aws, kinds, stack.name(), &journal, &stop, plan_of).await;
+            return match is_settled(aws, &outcome, &left) {
+                true => End::Done,
+                false => End::Stopped(left.lines()),
+            };
         }
         assert!(!outcome.failed.is_empty(), "what was not tried has a reason");
         End::Stopped(
