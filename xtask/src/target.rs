@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use engine::journal::note_beside;
 use engine::{Aws, Journal, Leases, StackName, Target};
 use local::ControlPlane;
 
@@ -88,7 +89,7 @@ impl Connection {
 
     /// The lease of a stack, for a run of this command. Which run wrote the journal last is noted beside it.
     pub fn leases(&self, stack: &StackName, command: &str) -> Leases {
-        let note = self.journal_path(stack).with_extension("run");
+        let note = note_beside(&self.journal_path(stack));
         Leases::of(&self.aws, stack, command, Some(note))
     }
 

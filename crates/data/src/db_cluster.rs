@@ -235,7 +235,7 @@ impl Resource for DbCluster {
         let port = u16::try_from(self.port).map_err(|why| Error::invalid("the port", why))?;
         let content = Content::postgres(&self.master_username, port, self.database_name.as_deref());
         let password =
-            secret::for_new_store(aws, secret.as_str(), &["password"], &content, &new.tags).await?;
+            secret::for_new_store(aws, secret.as_str(), &["password"], &content, new).await?;
         let call = client!(aws, aws_sdk_rds)
             .create_db_cluster()
             .db_cluster_identifier(&self.identifier)

@@ -247,8 +247,7 @@ impl Resource for ReplicationGroup {
                     return Err(already(action, "ReplicationGroupAlreadyExists", &self.id));
                 }
                 let (fields, content) = (&["auth_token", "password"], Content::AUTH_TOKEN);
-                let token =
-                    secret::for_new_store(aws, secret.as_str(), fields, &content, &new.tags);
+                let token = secret::for_new_store(aws, secret.as_str(), fields, &content, new);
                 Some(token.await?)
             }
             (None, true) => return Err(Error::invalid(&self.id, "a token needs its secret")),

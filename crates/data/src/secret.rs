@@ -3,31 +3,36 @@
 
 use engine::credential::Content;
 use engine::stack::STACK_TAG;
-use engine::{Aws, Error, Result, Tags, client};
+use engine::{Aws, Error, New, Result, Tags, client};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-/// The credential for a store that does not exist yet. `tags` are those that the store gets.
+/// The credential for a store that does not exist yet, and that `new` is the creation of.
 ///
 /// A secret of the stack gets a new value: nothing uses the one that it has, and who may set a value
-/// need not be allowed to read any. A secret that somebody brought keeps its value, which is read.
+/// need not be allowed to read any. A creation that is tried again goes on with the value that it has set: the first
+/// try may have taken effect. A secret that somebody brought keeps its value, which is read.
 pub(crate) async fn for_new_store(
     aws: &Aws,
     arn: &str,
     fields: &[&str],
     content: &Content,
-    tags: &Tags,
+    new: &New,
 ) -> Result<SecretString> {
-    if !is_of_stack(aws, arn, tags).await? {
+    let lacking = || Error::invalid(format!("the secret {arn}"), "it is not said what it holds");
+    if let Some(value) = aws.credential_of(arn, &new.token) {
+        return part(&value, fields).ok_or_else(lacking);
+    }
+    if !is_of_stack(aws, arn, &new.tags).await? {
         return read(aws, arn, fields).await;
     }
-    let lacking = || Error::invalid(format!("the secret {arn}"), "it is not said what it holds");
     let value = content.generate().ok_or_else(lacking)?;
     let call = client!(aws, aws_sdk_secretsmanager)
         .put_secret_value()
         .secret_id(arn)
         .secret_string(value.expose_secret());
     aws.call("secretsmanager:PutSecretValue", call.send()).await?;
+    aws.keep_credential(arn, &new.token, value.clone());
     part(&value, fields).ok_or_else(lacking)
 }
 

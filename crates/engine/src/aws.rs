@@ -29,6 +29,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::ErrorKind;
+use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use crate::error::{ApiError, Error, Result};
@@ -76,6 +77,8 @@ struct Inner {
     caller_arn: String,
     region: String,
     clients: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+    /// What was generated for a creation, by the secret and the creation's token.
+    credentials: Arc<Mutex<HashMap<(String, String), SecretString>>>,
     interceptors: Vec<SharedInterceptor>,
     calls: Arc<CallLog>,
     /// No other connection of this process has it.
@@ -178,6 +181,7 @@ impl Aws {
                 caller_arn,
                 region,
                 clients: Mutex::default(),
+                credentials: Arc::default(),
                 interceptors: vec![SharedInterceptor::new(Recorder(calls.clone()))],
                 calls,
                 number: CONNECTIONS.fetch_add(1, Ordering::Relaxed),
@@ -229,6 +233,7 @@ impl Aws {
                 caller_arn: inner.caller_arn.clone(),
                 region: inner.region.clone(),
                 clients: Mutex::default(),
+                credentials: inner.credentials.clone(),
                 interceptors,
                 calls: inner.calls.clone(),
                 number: inner.number,
@@ -289,6 +294,19 @@ impl Aws {
             .entry(TypeId::of::<C>())
             .or_insert_with(|| Box::new(make(&self.inner.sdk, &self.inner.interceptors)));
         entry.downcast_ref::<C>().expect("the map is keyed by the client's type").clone()
+    }
+
+    /// The value that this process has put into a secret for a creation, if it has: the same creation, tried again,
+    /// goes on with it.
+    pub fn credential_of(&self, secret: &str, creation: &str) -> Option<SecretString> {
+        let kept = self.inner.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(&(secret.to_owned(), creation.to_owned())).cloned()
+    }
+
+    /// Keeps the value that was put into a secret for a creation, in memory only.
+    pub fn keep_credential(&self, secret: &str, creation: &str, value: SecretString) {
+        let mut kept = self.inner.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert((secret.to_owned(), creation.to_owned()), value);
     }
 
     /// What the clients of one service share when AWS throttles them. The SDK would share it among all

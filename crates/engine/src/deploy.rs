@@ -12,14 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, Target};
 use crate::error::Error;
-use crate::execute::{Execution, Outcome, execute};
+use crate::execute::{Execution, Outcome, StepName, execute};
 use crate::inventory::{Inventory, Scope, collect, refresh};
 use crate::journal::Journal;
 use crate::kind::{Deletion, Kind, Live};
 use crate::plan::{self, Change, Options, Plan};
 use crate::reference::{Ref, substitute_text};
 use crate::stack::{LogicalId, Stack, StackName};
-use crate::steps::{Circular, Steps};
+use crate::steps::{Circular, Steps, What};
 
 /// A stack that is up.
 #[derive(Debug, Clone)]
@@ -88,12 +88,23 @@ fn failures(outcome: &Outcome) -> String {
 
 /// What is still to be done once a run has done all its steps: nothing, unless somebody changed or deleted something
 /// meanwhile, or the server does not keep what it was given. AWS is asked for as long as it may take to show what was done.
+/// `None` when the run was stopped before that was known.
 pub async fn left_to_do(
     aws: &Aws,
     kinds: &[Kind],
     name: &StackName,
     journal: &Journal,
     stop: &CancellationToken,
+    plan_of: impl Fn(&Inventory) -> Plan,
+) -> Option<Plan> {
+    stop.run_until_cancelled(ask_what_is_left(aws, kinds, name, journal, plan_of)).await
+}
+
+async fn ask_what_is_left(
+    aws: &Aws,
+    kinds: &[Kind],
+    name: &StackName,
+    journal: &Journal,
     plan_of: impl Fn(&Inventory) -> Plan,
 ) -> Plan {
     let scope = Scope::Stack(name.clone());
@@ -105,10 +116,8 @@ pub async fn left_to_do(
         if plan.is_empty() || Instant::now() + pause > give_up {
             return plan;
         }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(15)),
-            () = stop.cancelled() => return plan,
-        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(15));
         let concerned: BTreeSet<&str> = plan.actions.iter().map(|one| one.kind.as_str()).collect();
         let again = kinds
             .iter()
@@ -117,18 +126,29 @@ pub async fn left_to_do(
     }
 }
 
-/// Whether what is [left to do](left_to_do) is nothing, or only what an imitation of AWS cannot keep: an attribute that it
-/// forgets, or what was left out because it has no operation for it. On AWS itself anything that is left is too much.
+/// Whether what is [left to do](left_to_do) is nothing, or only what an imitation of AWS cannot do: an attribute that it
+/// forgets, what was left out because it has no operation for it, and what it goes on showing after its deletion. On AWS
+/// itself anything that is left is too much.
 pub fn is_settled(aws: &Aws, outcome: &Outcome, left: &Plan) -> bool {
     if left.is_empty() {
         return true;
     }
     let left_out =
         |resource: &LogicalId| outcome.left_out.iter().any(|(step, _)| step.resource == *resource);
+    let deleted = |resource: &LogicalId| {
+        let done =
+            |step: &StepName| step.resource == *resource && step.what == What::Delete.to_string();
+        outcome.done.iter().any(|(step, _)| done(step))
+    };
     matches!(aws.target(), Target::Endpoint(_))
         && left.problems.is_empty()
         && left.actions.iter().all(|action| {
-            matches!(action.change, Change::Update { .. }) || left_out(&action.resource)
+            left_out(&action.resource)
+                || match action.change {
+                    Change::Update { .. } => true,
+                    Change::Delete { .. } => deleted(&action.resource),
+                    _ => false,
+                }
         })
 }
 
@@ -187,7 +207,7 @@ async fn carry_out(
     }
     if !nothing_to_do {
         let left = left_to_do(aws, kinds, stack.name(), &journal, &stop, plan_again).await;
-        if !is_settled(aws, &outcome, &left) {
+        if let Some(left) = left.filter(|left| !is_settled(aws, &outcome, left)) {
             return Err(DeployError::Unsettled(Box::new(left)));
         }
     }

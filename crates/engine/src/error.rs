@@ -54,6 +54,7 @@ pub enum Error {
 
     /// A value that AWS gave, or that we were asked to set, is not what the kind can hold.
     #[error("{what}: {why}")]
+    #[diagnostic(help("put that right, and run the command again: it goes on from here"))]
     Invalid {
         /// What is wrong.
         what: String,
@@ -63,6 +64,7 @@ pub enum Error {
 
     /// The deletion is refused because it would lose data that nobody agreed to lose.
     #[error("{what} stays: {why}")]
+    #[diagnostic(help("--allow-data-loss lets it go, after a final snapshot where AWS has one"))]
     Kept {
         /// The resource.
         what: String,
@@ -134,7 +136,15 @@ impl miette::Diagnostic for ApiError {
                     "AWS did not do it, or did not say so: run it again, it goes on from here",
                 ))
             }
-            _ => None,
+            _ if self.is_in_use() => {
+                Some(Box::new("something still uses it: see what, and run it again"))
+            }
+            _ if self.is_exists() => Some(Box::new(
+                "see whose it is: rename or remove it, or choose another project or environment name",
+            )),
+            _ => Some(Box::new(
+                "put right what AWS complains about, in the configuration or in the account, and run it again",
+            )),
         }
     }
 }
@@ -240,7 +250,12 @@ impl ApiError {
     /// AWS wants fewer calls.
     pub fn is_throttled(&self) -> bool {
         let code = self.code.as_str();
-        code.contains("Throttl") || code.contains("RequestLimitExceeded") || code == "SlowDown"
+        code.contains("Throttl")
+            || code.contains("RequestLimitExceeded")
+            || code.contains("TooManyRequests")
+            || code == "SlowDown"
+            // Kinesis and Firehose have one code for both.
+            || (code.contains("LimitExceeded") && self.message.contains("ate exceeded"))
     }
 
     /// The account has as many of these as it may.
@@ -331,6 +346,11 @@ mod tests {
         assert!(error("InvalidGroup.Duplicate", "").is_exists());
         assert!(error("InvalidGroup.InUse", "").is_in_use());
         assert!(error("ThrottlingException", "").is_throttled());
+        assert!(error("TooManyRequestsException", "").is_throttled());
+        let quota = error("LimitExceededException", "This request would exceed the shard limit");
+        assert!(quota.is_over_quota() && !quota.is_throttled());
+        let rate = error("LimitExceededException", "Rate exceeded for stream x");
+        assert!(rate.is_throttled() && !rate.is_over_quota());
         assert!(!error("ValidationError", "").is_not_found());
     }
 }

@@ -356,17 +356,26 @@ impl Run {
         if resumed && let Some(found) = self.look_for(step, &spec).await? {
             return self.created(step, found);
         }
-        let new = New { tags, token };
-        match self.make(step, name, &spec, &new).await {
+        let mut new = New { tags, token };
+        let mut made = self.make(step, name, &spec, &new).await;
+        // An earlier run made it and AWS did not show it when the inventory was taken.
+        if let Err(Error::Api(error)) = &made
+            && was_made_before(error)
+        {
+            if let Some(found) = self.look_for(step, &spec).await? {
+                return self.created(step, found);
+            }
+            if resumed && is_other_call(error) {
+                // That run's call was for something else; its token says nothing about this one.
+                self.journal.refused(&step.resource).map_err(journal_error)?;
+                (new.token, _) =
+                    self.journal.intend(&step.resource, traits.kind).map_err(journal_error)?;
+                made = self.make(step, name, &spec, &new).await;
+            }
+        }
+        match made {
             Ok(Some(live)) => self.created(step, live),
             Ok(None) => Ok(Done::Stopped),
-            // An earlier run made it and AWS did not show it when the inventory was taken.
-            Err(Error::Api(error)) if was_made_before(&error) => {
-                match self.look_for(step, &spec).await? {
-                    Some(found) => self.created(step, found),
-                    None => Err(Error::Api(error)),
-                }
-            }
             Err(error) => {
                 if !is_unsure(&error) {
                     self.journal.refused(&step.resource).map_err(journal_error)?;
@@ -447,7 +456,10 @@ impl Run {
             if Instant::now() + pause > give_up || self.execution.stop.is_cancelled() {
                 return Ok(None);
             }
-            tokio::time::sleep(pause).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.execution.stop.cancelled() => return Ok(None),
+            }
             pause = (pause * 2).min(Duration::from_secs(5));
         }
     }
@@ -542,7 +554,10 @@ impl Run {
                 .cloned()
                 .collect();
             if !(put.is_empty() && remove.is_empty()) {
-                (step.kind.tag)(&self.aws, &live, &put, &remove).await?;
+                let tag = || (step.kind.tag)(&self.aws, &live, &put, &remove);
+                if self.patiently(step, name, tag).await?.is_none() {
+                    return Ok(Done::Stopped);
+                }
                 live.tags = wanted;
             }
         }
@@ -736,7 +751,12 @@ fn is_not_yet(kind: Kind, error: &ApiError) -> bool {
 /// The name is taken, or the client token was used with other parameters: both say that an earlier
 /// call took effect.
 fn was_made_before(error: &ApiError) -> bool {
-    error.is_exists() || error.code.contains("Idempotent")
+    error.is_exists() || is_other_call(error)
+}
+
+/// The client token was used with other parameters.
+fn is_other_call(error: &ApiError) -> bool {
+    error.code.contains("Idempotent")
 }
 
 fn journal_error(error: std::io::Error) -> Error {

@@ -126,7 +126,13 @@ impl Journal {
                     }
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // The note beside it would promise that this journal tells what that run made.
+                match std::fs::remove_file(note_beside(path)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
             Err(error) => return Err(error),
         }
         if alone {
@@ -252,6 +258,11 @@ impl State {
     }
 }
 
+/// Where it is noted which run wrote the journal at `path` last.
+pub fn note_beside(path: &Path) -> PathBuf {
+    path.with_extension("run")
+}
+
 fn is_relevant(intent: &Intent, now: Timestamp) -> bool {
     now.duration_since(intent.at) <= RELEVANT
 }
@@ -295,6 +306,19 @@ mod tests {
         drop((plan, deploy));
         let next = Journal::open(&path).unwrap();
         assert_eq!(next.intend(&vpc, "ec2.vpc").unwrap(), (token, true));
+    }
+
+    #[test]
+    fn a_journal_that_is_gone_is_not_vouched_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.jsonl");
+        drop(Journal::open(&path).unwrap());
+        std::fs::write(note_beside(&path), "a run").unwrap();
+        drop(Journal::open(&path).unwrap());
+        assert!(note_beside(&path).exists());
+        std::fs::remove_file(&path).unwrap();
+        drop(Journal::open(&path).unwrap());
+        assert!(!note_beside(&path).exists());
     }
 
     #[test]

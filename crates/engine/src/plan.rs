@@ -420,7 +420,9 @@ pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Optio
             .unwrap_or_else(|| LogicalId::new(format!("{}/{}", owned.kind.name(), owned.live.id)));
         let superseded = owned.id.as_ref().is_some_and(|id| matched.of.contains_key(id));
         let why = if superseded { "superseded" } else { "no longer declared" };
-        if owned.kind.traits.protected && !options.allow_data_loss {
+        // What is going already is past protecting: it is only waited for.
+        let going = owned.live.status == Status::Deleting;
+        if owned.kind.traits.protected && !options.allow_data_loss && !going {
             plan.problems.push(Problem::DataLoss {
                 resource,
                 live_id: owned.live.id.clone(),

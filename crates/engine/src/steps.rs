@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
-use petgraph::algo::toposort;
+use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::graph::DiGraph;
 use serde_json::Value;
 
@@ -122,6 +122,8 @@ struct Builder<'a> {
     shape: BTreeMap<LogicalId, StepId>,
     ready: BTreeMap<LogicalId, StepId>,
     going: Vec<Going>,
+    /// What is better done in this order (the later step, the first one), where data flow leaves the choice.
+    better: Vec<(StepId, StepId)>,
 }
 
 /// A resource that goes.
@@ -156,6 +158,7 @@ impl<'a> Builder<'a> {
             shape: BTreeMap::new(),
             ready: BTreeMap::new(),
             going: Vec::new(),
+            better: Vec::new(),
         }
     }
 
@@ -184,7 +187,17 @@ impl<'a> Builder<'a> {
                 Change::Wait { .. } => self.wait(&action.resource, kind),
                 Change::Delete { .. } => {
                     if let Some(live) = live {
-                        self.remove(&action.resource, kind, live, false);
+                        // One that an earlier run has begun to delete makes room for what is made anew.
+                        let create = self.create.get(&action.resource).copied();
+                        let create = create.filter(|&step| {
+                            let step = &self.all[step];
+                            step.what == What::Create { beside: false }
+                                && step.kind.name() == kind.name()
+                        });
+                        let delete = self.remove(&action.resource, kind, live, create.is_some());
+                        if let Some(create) = create {
+                            self.all[create].after.insert(delete);
+                        }
                     }
                 }
                 Change::Replace { .. } => {
@@ -193,7 +206,11 @@ impl<'a> Builder<'a> {
                     self.make(&action.resource, kind, beside);
                     if let Some(live) = live {
                         let delete = self.remove(&action.resource, kind, live, !beside);
-                        if !beside {
+                        if beside {
+                            let works = self.ready[&action.resource];
+                            let detach = self.going.last().map_or(delete, |going| going.detach);
+                            self.better.extend([(delete, works), (detach, works)]);
+                        } else {
                             let create = self.create[&action.resource];
                             self.all[create].after.insert(delete);
                         }
@@ -304,6 +321,10 @@ impl<'a> Builder<'a> {
                 let old = &self.going[used];
                 if !old.makes_room {
                     edges.extend([(old.delete, step), (old.detach, step)]);
+                    // A service that is being moved works with the old one until the move is over.
+                    if let Some(&works) = self.ready.get(resource) {
+                        self.better.extend([(old.delete, works), (old.detach, works)]);
+                    }
                 }
             }
         }
@@ -340,7 +361,33 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn finish(self) -> Result<Steps, Circular> {
+    /// Takes the better order where it makes no circle.
+    fn prefer(&mut self) {
+        let mut graph = DiGraph::<(), ()>::new();
+        let index: Vec<_> = self.all.iter().map(|_| graph.add_node(())).collect();
+        for (later, step) in self.all.iter().enumerate() {
+            for first in &step.after {
+                graph.add_edge(index[*first], index[later], ());
+            }
+        }
+        for (later, first) in &self.better {
+            graph.add_edge(index[*first], index[*later], ());
+        }
+        let mut circle = vec![0; self.all.len()];
+        for (number, members) in tarjan_scc(&graph).into_iter().enumerate() {
+            for member in members {
+                circle[member.index()] = number;
+            }
+        }
+        for (later, first) in std::mem::take(&mut self.better) {
+            if circle[later] != circle[first] {
+                self.all[later].after.insert(first);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<Steps, Circular> {
+        self.prefer();
         let mut graph = DiGraph::<(), ()>::new();
         let index: Vec<_> = self.all.iter().map(|_| graph.add_node(())).collect();
         for (later, step) in self.all.iter().enumerate() {

@@ -107,13 +107,15 @@ impl Session {
 
     /// Waits until no other run works on the stack, for as long as `patience`, and until AWS shows what the last
     /// one made.
-    pub async fn turn(&self, command: &str, patience: Duration) -> Result<Queue, Failure> {
+    pub async fn turn(&mut self, command: &str, patience: Duration) -> Result<Queue, Failure> {
         let leases = self.connection.leases(&self.name, command);
         let turn = leases.turn(patience, &say).await;
         if let (true, Err(LeaseError::Held(held))) = (self.json, &turn) {
             print_json(&serde_json::json!({"run": null, "held": held}))?;
         }
         let turn = turn?;
+        // A run of this machine that was waited for has written to the journal since it was opened.
+        self.journal = Arc::new(self.connection.journal(&self.name)?);
         if turn.is_absent() {
             say(format!(
                 "{} has no Parameter Store: no lease keeps others out",
@@ -190,7 +192,7 @@ impl Session {
                     let (kinds, name) = (stack::kinds(), &self.name);
                     left_to_do(aws, &kinds, name, &journal, &stop, plan_again).await
                 }
-                false => Plan { actions: Vec::new(), problems: Vec::new(), ..plan.clone() },
+                false => None,
             };
             (outcome, left)
         };
@@ -198,7 +200,6 @@ impl Session {
             outcome = run => Some(outcome),
             () = lease.over() => None,
         };
-        signals.abort();
         // The senders are gone with the run, so the display ends by itself.
         let recorded = recorder.await;
         let _ = progress.await;
@@ -214,9 +215,10 @@ impl Session {
             // Somebody else may have begun: what was in flight is in the journal.
             return Err(lease.release().await.err().map_or(Failure::Declined, Failure::from));
         };
-        let settled = is_settled(aws, &outcome, &left);
+        let settled = left.as_ref().is_none_or(|left| is_settled(aws, &outcome, left));
+        let stopped = stop.is_cancelled();
         let nothing_left = stack.nodes().next().is_none() && plan.kept.is_empty();
-        let let_go = match nothing_left && outcome.is_complete() && settled {
+        let let_go = match nothing_left && outcome.is_complete() && settled && !stopped {
             true => {
                 if self.connection.aws.is_real() {
                     say("waiting a minute until AWS shows that everything is gone".to_owned());
@@ -225,12 +227,14 @@ impl Session {
             }
             false => lease.release().await,
         };
+        signals.abort();
+        let left = left.map(|left| left.lines()).unwrap_or_default();
         if settled && !left.is_empty() {
-            say(format!("{} does not keep all that it was given:", self.connection.label));
-            left.lines().into_iter().for_each(|line| say(format!("  {line}")));
+            say(format!("{} cannot do all of it, and still shows:", self.connection.label));
+            left.iter().for_each(|line| say(format!("  {line}")));
         }
-        let unsettled = if settled { Vec::new() } else { left.lines() };
-        Ok(Ended { outcome, unsettled, let_go: let_go.map_err(Failure::from) })
+        let unsettled = if settled { Vec::new() } else { left };
+        Ok(Ended { outcome, unsettled, stopped, let_go: let_go.map_err(Failure::from) })
     }
 
     /// Asks before a real account is changed.
@@ -275,24 +279,26 @@ pub struct Ended {
     pub outcome: Outcome,
     /// What is not as it should be although all was done, a line each.
     pub unsettled: Vec<String>,
+    /// Whether it was stopped from outside.
+    stopped: bool,
     let_go: Result<(), Failure>,
 }
 
 impl Ended {
     /// Whether the stack is what it should be.
     pub fn is_good(&self) -> bool {
-        self.outcome.is_complete() && self.unsettled.is_empty()
+        self.outcome.is_complete() && self.unsettled.is_empty() && !self.stopped
     }
 
     /// An error for a run that did not get there, or whose lease was lost on the way.
     pub fn require_good(self) -> Result<(), Failure> {
         self.let_go?;
-        let Outcome { failed, not_tried, stopped, .. } = &self.outcome;
+        let Outcome { failed, not_tried, .. } = &self.outcome;
         let (failed, not_tried) = (failed.len(), not_tried.len());
         match (failed, not_tried, self.unsettled.is_empty()) {
+            (0, ..) if self.stopped => Err(Failure::Stopped { not_tried }),
             (0, 0, true) => Ok(()),
             (0, 0, false) => Err(Failure::Unsettled(self.unsettled)),
-            (0, ..) if *stopped => Err(Failure::Stopped { not_tried }),
             _ => Err(Failure::Incomplete { failed, not_tried }),
         }
     }

@@ -160,6 +160,7 @@ impl World {
         if outcome.is_complete() && !plan.actions.is_empty() {
             let (kinds, journal) = (kinds(), &self.journal);
             let left = left_to_do(&self.aws, &kinds, graph.name(), journal, &stop, plan_of).await;
+            let left = left.expect("nobody stops it");
             assert!(left.is_empty(), "{left:#?}");
         }
         let took = begun.elapsed();

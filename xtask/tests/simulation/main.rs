@@ -8,22 +8,14 @@ mod crashes;
 mod faults;
 mod full;
 mod small;
+mod two;
 mod world;
-
-use std::time::Duration;
 
 use local::Delays;
 
-/// How long resources take to become ready, or to go.
+/// How long resources take to become ready, to change, and to go: as on AWS.
 fn delays() -> Delays {
-    Delays::none()
-        .with("ec2.nat_gateway", Duration::from_secs(120))
-        .with("rds.cluster", Duration::from_secs(300))
-        .with("rds.instance", Duration::from_secs(480))
-        .with("elasticache.replication_group", Duration::from_secs(600))
-        .with("elbv2.load_balancer", Duration::from_secs(180))
-        .with("kinesis.stream", Duration::from_secs(30))
-        .with("ecs.service", Duration::from_secs(90))
+    Delays::documented()
 }
 
 /// The seed of what is random: `FERPA_SEED`, to replay a failure; else always the same one, so that a test

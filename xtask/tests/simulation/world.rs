@@ -16,6 +16,7 @@ use engine::{Aws, Deletion, Inventory, Journal, Kind, Plan, Scope, Stack, StackN
 use jiff::{SignedDuration, Timestamp};
 use local::weather::{Fate, Forecast, Pace, Seen, Weather};
 use local::{Account, ControlPlane, Delays};
+use miette::Diagnostic;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// No run may take longer, by the virtual clock. The longest deadline of a kind is 45 minutes, and chains of
@@ -213,6 +214,7 @@ impl World {
             }
             self.looks_from.set(self.weather.calls().len());
             let left = left_to_do(aws, kinds, stack.name(), &journal, &stop, plan_of).await;
+            let left = left.expect("nobody stops it");
             return match is_settled(aws, &outcome, &left) {
                 true => End::Done,
                 false => End::Stopped(left.lines()),
@@ -223,7 +225,10 @@ impl World {
             outcome
                 .failed
                 .iter()
-                .map(|(step, error)| format!("{} {}: {error}", step.what, step.resource))
+                .map(|(step, error)| {
+                    let help = error.help().expect("every error says what to do");
+                    format!("{} {}: {error}; {help}", step.what, step.resource)
+                })
                 .collect(),
         )
     }

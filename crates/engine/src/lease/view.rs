@@ -125,11 +125,16 @@ impl View {
 
     pub(super) fn decide(&self, now: Timestamp, eyes: &Eyes<'_>) -> Verdict {
         let mut settled: Option<Timestamp> = None;
-        for (_, head) in self.heads().into_iter().rev() {
+        for (number, head) in self.heads().into_iter().rev() {
             let holder = head.entry.as_ref().map(|entry| &entry.holder);
             // When the last call of the run can have been made.
             let quiet = match head.state() {
-                State::Released | State::Unlocked => head.modified,
+                State::Released => head.modified,
+                // Should the holder live, it goes on until it notices, or until its own entry would have ended.
+                State::Unlocked => {
+                    let held = number.checked_sub(1).and_then(|before| self.get(before));
+                    held.map_or(head.modified, |held| held.holds_until().max(head.modified))
+                }
                 State::Ended => {
                     // It waits for one window before it removes the log, and that shows within another.
                     let until = later(head.modified, ENDING + MARGIN + eyes.window * 2);
