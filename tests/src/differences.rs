@@ -148,7 +148,7 @@ const fn insights(resource: &'static str) -> Difference {
         kind: "rds.instance",
         resource,
         embedded: Some("pass"),
-        moto: Some("not_applicable"),
+        moto: Some("unknown"),
         reason: NO_INSIGHTS,
         page: DB_INSTANCE,
     }

@@ -1,9 +1,11 @@
 //! `cloudfront.distribution`: what CloudFront speaks to viewers and to origins, and what guards and
 //! records it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_cloudfront::types::{DistributionConfig, DistributionSummary, Origin};
+use aws_sdk_cloudfront::types::{
+    DistributionConfig, DistributionSummary, Origin, OriginSslProtocols,
+};
 use engine::{Allow, Aws, Collected, Error, Inspected, Live, Result, Scope, Status, Tags, client};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,10 @@ pub struct Distribution {
     /// How origins are spoken to, by the origin's id: `http-only`, `https-only` or `match-viewer`. A
     /// bucket is spoken to as the viewer speaks, so it has the last.
     pub origin_protocol_policies: BTreeMap<String, String>,
+    /// The versions of TLS that each origin may be spoken to with, by the origin's id, as `TLSv1.2`; empty where AWS
+    /// does not say. A bucket has none: CloudFront chooses.
+    #[serde(default)]
+    pub origin_tls_versions: BTreeMap<String, BTreeSet<String>>,
     /// The ARN of the web ACL before it.
     pub web_acl: Option<String>,
     /// The bucket that its requests are recorded in, where they are (standard logging).
@@ -65,9 +71,16 @@ async fn read(aws: &Aws, one: DistributionSummary) -> Live<Distribution> {
         origins(aws, one.origins.as_ref().map_or(&[], |all| all.items())),
     );
     let mut live = described(one);
-    live.read("origin_protocol_policies", origins, |spec, all| {
-        spec.origin_protocol_policies = all;
+    let versions = origins.clone().map(|all| {
+        let of_own =
+            all.iter().filter_map(|(id, (_, versions))| Some((id.clone(), versions.clone()?)));
+        of_own.collect()
     });
+    live.read("origin_protocol_policies", origins, |spec, all| {
+        let policies = all.into_iter().map(|(id, (policy, _))| (id, policy));
+        spec.origin_protocol_policies = policies.collect();
+    });
+    live.read("origin_tls_versions", versions, |spec, all| spec.origin_tls_versions = all);
     let config = config.and_then(|answer| {
         let config = answer.distribution_config;
         config.ok_or_else(|| Error::incomplete("cloudfront:GetDistributionConfig", "the config"))
@@ -81,23 +94,34 @@ async fn read(aws: &Aws, one: DistributionSummary) -> Live<Distribution> {
     live.with_tags(found)
 }
 
+/// How an origin is spoken to: the policy, and the versions of TLS where it is no bucket.
+type Spoken = (String, Option<BTreeSet<String>>);
+
 /// How each origin is spoken to. That of an origin in a VPC is told by the VPC origin only.
-async fn origins(aws: &Aws, origins: &[Origin]) -> Result<BTreeMap<String, String>> {
+async fn origins(aws: &Aws, origins: &[Origin]) -> Result<BTreeMap<String, Spoken>> {
+    let versions = |all: Option<&OriginSslProtocols>| {
+        let all = all.map_or(&[][..], OriginSslProtocols::items);
+        Some(all.iter().map(|version| version.as_str().to_owned()).collect())
+    };
     let mut found = BTreeMap::new();
     for origin in origins {
-        let policy = match (origin.custom_origin_config(), origin.vpc_origin_config()) {
-            (Some(custom), _) => custom.origin_protocol_policy().as_str().to_owned(),
+        let spoken = match (origin.custom_origin_config(), origin.vpc_origin_config()) {
+            (Some(custom), _) => (
+                custom.origin_protocol_policy().as_str().to_owned(),
+                versions(custom.origin_ssl_protocols()),
+            ),
             (None, Some(vpc)) => {
                 let action = "cloudfront:GetVpcOrigin";
                 let call = client!(aws, aws_sdk_cloudfront).get_vpc_origin();
                 let answer = aws.call(action, call.id(vpc.vpc_origin_id()).send()).await?;
                 let config = answer.vpc_origin.and_then(|one| one.vpc_origin_endpoint_config);
                 let config = config.ok_or_else(|| Error::incomplete(action, "the endpoint"))?;
-                config.origin_protocol_policy.as_str().to_owned()
+                let policy = config.origin_protocol_policy.as_str().to_owned();
+                (policy, versions(config.origin_ssl_protocols.as_ref()))
             }
-            (None, None) => "match-viewer".into(),
+            (None, None) => ("match-viewer".into(), None),
         };
-        found.insert(origin.id().to_owned(), policy);
+        found.insert(origin.id().to_owned(), spoken);
     }
     Ok(found)
 }
@@ -118,6 +142,7 @@ fn described(one: DistributionSummary) -> Live<Distribution> {
             .and_then(|it| it.minimum_protocol_version())
             .map(|word| word.as_str().to_owned()),
         origin_protocol_policies: BTreeMap::new(),
+        origin_tls_versions: BTreeMap::new(),
         web_acl: Some(one.web_acl_id).filter(|arn| !arn.is_empty()),
         log_bucket: None,
     };

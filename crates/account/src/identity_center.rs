@@ -28,12 +28,12 @@ async fn list(aws: &Aws) -> Result<Vec<Live<IdentityCenter>>> {
     let found = aws.call(action, call.send().try_collect()).await?;
     let read = |instance: aws_sdk_ssoadmin::types::InstanceMetadata| {
         let arn = instance.instance_arn.ok_or_else(|| Error::incomplete(action, "an ARN"))?;
-        let spec = IdentityCenter {
-            owner: instance.owner_account_id,
-            // Older answers have no status: what they list works.
-            state: instance.status.map_or_else(|| "ACTIVE".into(), |state| state.as_str().into()),
-        };
-        Ok(Live::new(&arn, spec).with_arn(&arn))
+        let spec = IdentityCenter { owner: instance.owner_account_id, state: String::new() };
+        let state = instance.status.map(|state| state.as_str().to_owned());
+        let state = state.ok_or_else(|| Error::incomplete(action, "an instance's status"));
+        let mut live = Live::new(&arn, spec).with_arn(&arn);
+        live.read("state", state, |spec, state| spec.state = state);
+        Ok(live)
     };
     found.into_iter().map(read).collect()
 }

@@ -49,7 +49,8 @@ pub struct Rule {
     /// What it looks for.
     pub statement: Statement,
     /// What it does with what it finds: `BLOCK`, `COUNT` or `ALLOW`; for a rule group, `BLOCK` means
-    /// that each of its rules does what it says, and `COUNT` that none stops anything.
+    /// that each of its rules does what it says, but for those that are overridden, and `COUNT` that none
+    /// stops anything. Empty where some are overridden and the others could not be read.
     pub action: String,
 }
 
@@ -106,6 +107,7 @@ impl Resource for WebAcl {
             read: &[Allow::to(&[
                 "wafv2:ListWebACLs",
                 "wafv2:GetWebACL",
+                "wafv2:DescribeManagedRuleGroup",
                 "wafv2:GetLoggingConfiguration",
                 "wafv2:ListTagsForResource",
             ])],
@@ -378,7 +380,13 @@ async fn read(aws: &Aws, scope: &Scope, summary: WebAclSummary) -> Result<Live<W
     if scope.wants(&tags) {
         let (rules, logging) = futures::join!(describe(aws, &id, &name), logging(aws, &arn));
         match rules {
-            Ok(found) => take(&mut live.spec, found),
+            Ok(found) => {
+                let softened = softened(aws, &found).await;
+                take(&mut live.spec, found);
+                for (name, action) in softened {
+                    live.spec.rules.entry(name).and_modify(|rule| rule.action = action.into());
+                }
+            }
             Err(error) => {
                 for field in ["default_action", "rules", "metrics", "sampled_requests"] {
                     live.read(field, Err::<(), _>(error.clone()), |_, ()| {});
@@ -416,6 +424,57 @@ async fn describe(aws: &Aws, id: &str, name: &str) -> Result<Description> {
         client!(aws, aws_sdk_wafv2).get_web_acl().id(id).name(name).scope(WafScope::Regional);
     let found = aws.call(action, call.send()).await?;
     found.web_acl.ok_or_else(|| Error::incomplete(action, "the web ACL"))
+}
+
+/// What rules do, by name, that take over a managed group and override some of the group's rules so that those
+/// stop nothing.
+async fn softened(aws: &Aws, found: &Description) -> BTreeMap<String, &'static str> {
+    let mut actions = BTreeMap::new();
+    for rule in found.rules() {
+        let statement = rule.statement.as_ref();
+        let group = statement.and_then(|statement| statement.managed_rule_group_statement.as_ref());
+        let Some(group) = group else { continue };
+        let overridden = overridden(group);
+        let counts = rule.override_action.as_ref().is_some_and(|action| action.count.is_some());
+        if counts || overridden.is_empty() {
+            continue;
+        }
+        match stopping(aws, group).await {
+            Ok(stopping) if stopping.is_subset(&overridden) => {
+                actions.insert(rule.name.clone(), "COUNT");
+            }
+            Ok(_) => {}
+            Err(_) => {
+                actions.insert(rule.name.clone(), "");
+            }
+        }
+    }
+    actions
+}
+
+/// The rules of a group that stop nothing here, whatever the group says.
+fn overridden(group: &ManagedRuleGroupStatement) -> BTreeSet<String> {
+    let passes = |action: &RuleAction| action.count.is_some() || action.allow.is_some();
+    let actions = group.rule_action_overrides().iter();
+    let actions = actions.filter(|one| one.action_to_use.as_ref().is_some_and(passes));
+    let excluded = group.excluded_rules().iter().map(|rule| rule.name.clone());
+    actions.map(|one| one.name.clone()).chain(excluded).collect()
+}
+
+/// The rules of a managed group that stop requests.
+async fn stopping(aws: &Aws, group: &ManagedRuleGroupStatement) -> Result<BTreeSet<String>> {
+    let action = "wafv2:DescribeManagedRuleGroup";
+    let call = client!(aws, aws_sdk_wafv2)
+        .describe_managed_rule_group()
+        .vendor_name(&group.vendor_name)
+        .name(&group.name)
+        .scope(WafScope::Regional)
+        .set_version_name(group.version.clone());
+    let rules = aws.call(action, call.send()).await?.rules;
+    let rules = rules.ok_or_else(|| Error::incomplete(action, "the rules of a group"))?;
+    let passes = |action: RuleAction| action.count.is_some() || action.allow.is_some();
+    let stopping = rules.into_iter().filter(|rule| !rule.action.clone().is_some_and(passes));
+    Ok(stopping.filter_map(|rule| rule.name).collect())
 }
 
 fn take(spec: &mut WebAcl, found: Description) {

@@ -1,5 +1,7 @@
 //! All controls over one inventory: the audit.
 
+use std::collections::BTreeSet;
+
 use engine::Inventory;
 use engine::inventory::Subjects;
 use jiff::Timestamp;
@@ -8,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::control::{Control, Reach};
 use crate::controls;
 use crate::facts::Facts;
-use crate::finding::{Finding, Judgement, Status, Summary};
+use crate::finding::{Finding, Judgement, Resource, Status, Summary};
 use crate::settings::{Settings, Waiver};
 
 /// The version of the report's schema.
@@ -47,14 +49,12 @@ pub fn evaluate(
         None => (facts, Reach::Account),
     };
     let mut findings: Vec<Finding> = Vec::new();
-    for control in controls::ALL {
-        if control.reach == Reach::Account && reach == Reach::Stack {
-            continue;
-        }
+    for control in controls::ALL.iter().filter(|control| is_within(control, reach)) {
         for judgement in control.judgements(&facts) {
             findings.push(finding(control, judgement, settings, now));
         }
     }
+    findings.extend(lapsed(&findings, settings, reach, &inventory.region, now));
     findings.sort_by(|a, b| (&a.control, &a.resource).cmp(&(&b.control, &b.resource)));
     Audit {
         schema_version: SCHEMA_VERSION,
@@ -70,6 +70,61 @@ pub fn evaluate(
     }
 }
 
+fn is_within(control: &Control, reach: Reach) -> bool {
+    reach == Reach::Account || control.reach == Reach::Stack
+}
+
+/// The waivers that are over, that nobody has renewed, and that no finding tells of: what they were for holds
+/// now or is gone, so that nobody would ever take them out.
+fn lapsed(
+    findings: &[Finding],
+    settings: &Settings,
+    reach: Reach,
+    region: &str,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let (holding, over): (Vec<&Waiver>, Vec<&Waiver>) =
+        settings.waivers.iter().partition(|waiver| waiver.holds(now));
+    let renewed: BTreeSet<(&str, &str)> = holding.into_iter().filter_map(named).collect();
+    let failed = findings.iter().filter(|finding| finding.status == Status::Fail);
+    let told = failed.filter_map(|finding| finding.waiver.as_ref());
+    let mut told: BTreeSet<(&str, &str)> = told.filter_map(named).collect();
+    let mut lapsed = Vec::new();
+    for waiver in over {
+        let Some(control) = controls::control(&waiver.control) else { continue };
+        let is_renewed =
+            ["*", &waiver.resource].iter().any(|on| renewed.contains(&(control.id, on)));
+        if !is_within(control, reach) || is_renewed || !told.insert((control.id, &waiver.resource))
+        {
+            continue;
+        }
+        lapsed.push(Finding {
+            control: control.id.into(),
+            title: control.title.into(),
+            status: Status::Fail,
+            severity: control.severity,
+            resource: Resource {
+                kind: Waiver::KIND.into(),
+                id: waiver.resource.clone(),
+                arn: None,
+                region: region.into(),
+            },
+            message: format!("a waiver of this control ended on {}", waiver.expires),
+            evidence: Vec::new(),
+            citations: control.citations.iter().map(|&citation| citation.into()).collect(),
+            remediation: "Take the waiver out of `audit.waivers`, or set a later day in `expires`."
+                .into(),
+            waiver: Some(waiver.clone()),
+        });
+    }
+    lapsed
+}
+
+/// What a waiver is for, however its control is written.
+fn named(waiver: &Waiver) -> Option<(&'static str, &str)> {
+    Some((controls::control(&waiver.control)?.id, &waiver.resource))
+}
+
 fn finding(
     control: &Control,
     judgement: Judgement,
@@ -80,7 +135,10 @@ fn finding(
     let covers =
         |waiver: &&Waiver| waiver.covers(control.id, &resource.id, resource.arn.as_deref());
     let waiver = match status {
-        Status::Fail | Status::Unknown => settings.waivers.iter().find(covers),
+        // A waiver and its renewal may stand side by side: the later one counts.
+        Status::Fail | Status::Unknown => {
+            settings.waivers.iter().filter(covers).max_by_key(|waiver| waiver.expires)
+        }
         _ => None,
     };
     let (status, message) = match waiver {
@@ -102,5 +160,75 @@ fn finding(
             control.remedy.stack, control.remedy.api
         ),
         waiver: waiver.cloned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::NOW;
+
+    /// The status, resource and message of what an account without a trail is told of LOG-01.
+    fn said(waivers: &[(&str, &str, &str)]) -> Vec<(Status, String, String)> {
+        let waiver = |(control, resource, expires): &(&str, &str, &str)| Waiver {
+            control: (*control).into(),
+            resource: (*resource).into(),
+            reason: "it is being made".into(),
+            owner: "ciso@example.edu".into(),
+            expires: expires.parse().unwrap(),
+        };
+        let waivers = waivers.iter().map(waiver).collect();
+        let settings = Settings { waivers, ..Settings::default() };
+        let mut inventory = Inventory::empty("123456789012", "us-east-1");
+        for reader in crate::readers() {
+            inventory.resources.entry(reader.kind.into()).or_default();
+        }
+        let audit = evaluate(&inventory, &settings, None, NOW);
+        let found = audit.findings.into_iter().filter(|one| one.control == "FERPA-LOG-01");
+        found
+            .map(|one| {
+                (one.status, format!("{} {}", one.resource.kind, one.resource.id), one.message)
+            })
+            .collect()
+    }
+
+    // Tests audit on 2026-09-10.
+    const OVER: &str = "2026-09-09";
+    const TODAY: &str = "2026-09-10";
+
+    #[test]
+    fn a_waiver_holds_until_its_day_is_over() {
+        let trail = || "cloudtrail.trail *".to_owned();
+        let none = "there is no trail".to_owned();
+        let of_all = said(&[("FERPA-LOG-01", "*", TODAY)]);
+        assert_eq!(of_all, [(Status::Waived, trail(), none.clone())]);
+        let short = said(&[("log-01", "*", TODAY)]);
+        assert_eq!(short, [(Status::Waived, trail(), none)]);
+        let over = said(&[("FERPA-LOG-01", "*", OVER)]);
+        let why = format!("there is no trail (its waiver ended on {OVER})");
+        assert_eq!(over, [(Status::Fail, trail(), why)]);
+    }
+
+    #[test]
+    fn a_renewal_counts_wherever_it_stands() {
+        let (old, new) = (("FERPA-LOG-01", "*", OVER), ("FERPA-LOG-01", "*", TODAY));
+        for waivers in [[old, new], [new, old]] {
+            let found = said(&waivers);
+            assert_eq!((found.len(), found[0].0), (1, Status::Waived), "{found:#?}");
+        }
+    }
+
+    #[test]
+    fn a_waiver_that_is_over_fails_though_nothing_needs_it() {
+        let gone = said(&[("LOG-01", "gone", OVER), ("LOG-01", "gone", OVER)]);
+        let told = (
+            Status::Fail,
+            "ferpa.waiver gone".to_owned(),
+            format!("a waiver of this control ended on {OVER}"),
+        );
+        assert_eq!(gone.len(), 2, "{gone:#?}");
+        assert_eq!(gone[1], told);
+        assert_eq!(said(&[("LOG-01", "gone", TODAY)]).len(), 1);
+        assert_eq!(said(&[("LOG-01", "gone", OVER), ("LOG-01", "gone", TODAY)]).len(), 1);
     }
 }

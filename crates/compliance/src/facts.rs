@@ -70,30 +70,42 @@ impl<'a> Facts<'a> {
         region == self.region() || self.settings.declared_regions.contains(region)
     }
 
-    /// All resources of a kind.
+    /// The resources of a kind that are known, and why there may be others: a call of the listing failed, or
+    /// the snapshot is not one of this version.
+    pub fn listed<T: Inspected>(&self) -> (Arc<Vec<Live<T>>>, Option<Unread>) {
+        let kind = T::KIND;
+        let unread = |error| Unread { what: format!("the list of {kind}"), error };
+        let failed = self.inventory.errors.get(kind).and_then(|errors| errors.first());
+        let failed = failed.map(|error| unread(Some(error.clone())));
+        if !self.inventory.resources.contains_key(kind) {
+            return (Arc::default(), failed.or_else(|| Some(unread(None))));
+        }
+        let typed = self.derived(|facts| {
+            facts.inventory.of::<T>().map(Arc::new).map_err(|why| why.to_string())
+        });
+        match typed.as_ref() {
+            Ok(all) => (all.clone(), failed),
+            Err(what) => (Arc::default(), Some(Unread { what: what.clone(), error: None })),
+        }
+    }
+
+    /// All resources of a kind, for a question that one that is missing would answer differently.
     ///
     /// # Errors
-    /// When the listing failed, or the snapshot is not one of this version: then nothing is known.
+    /// When there may be others than those that are known.
     pub fn all<T: Inspected>(&self) -> Result<Arc<Vec<Live<T>>>, Unread> {
-        let kind = T::KIND;
-        if let Some(error) = self.inventory.errors.get(kind).and_then(|errors| errors.first()) {
-            return Err(Unread { what: format!("the list of {kind}"), error: Some(error.clone()) });
+        match self.listed::<T>() {
+            (all, None) => Ok(all),
+            (_, Some(unread)) => Err(unread),
         }
-        if !self.inventory.resources.contains_key(kind) {
-            return Err(Unread { what: format!("the list of {kind}"), error: None });
-        }
-        self.derived(|facts| facts.inventory.of::<T>().map(Arc::new).map_err(|why| why.to_string()))
-            .as_ref()
-            .clone()
-            .map_err(|what| Unread { what, error: None })
     }
 
     /// The resource of a kind with this id, ARN or output.
     ///
     /// # Errors
-    /// As [`all`](Self::all).
+    /// When it is not among those that are known, and there may be others.
     pub fn find<T: Inspected>(&self, name: &str) -> Result<Option<Found<T>>, Unread> {
-        let all = self.all::<T>()?;
+        let (all, unread) = self.listed::<T>();
         let named = self.derived::<Named<T>>(|_| {
             let mut by_name = HashMap::new();
             for (at, live) in all.iter().enumerate() {
@@ -106,14 +118,18 @@ impl<'a> Facts<'a> {
             by_name.extend(all.iter().enumerate().map(|(at, live)| (live.id.clone(), at)));
             Named { all: all.clone(), by_name }
         });
-        Ok(named.by_name.get(name).map(|&at| Found { all: named.all.clone(), at }))
+        match (named.by_name.get(name), unread) {
+            (Some(&at), _) => Ok(Some(Found { all: named.all.clone(), at })),
+            (None, Some(unread)) => Err(unread),
+            (None, None) => Ok(None),
+        }
     }
 
     /// As [`find`](Self::find), for a resource whose attributes matter: those of strangers are not read
     /// when a stack is audited, where that costs a call for each.
     ///
     /// # Errors
-    /// As [`all`](Self::all), and when it is such a stranger.
+    /// As [`find`](Self::find), and when it is such a stranger.
     pub fn find_read<T: Inspected>(&self, name: &str) -> Result<Option<Found<T>>, Unread> {
         let found = self.find::<T>(name)?;
         match &found {
@@ -143,7 +159,8 @@ impl<'a> Facts<'a> {
         self.subjects.is_none_or(|all| all.get(kind).is_some_and(|ids| ids.contains(id)))
     }
 
-    /// Judges every resource of a kind. A listing that failed is unknown; an empty one says nothing.
+    /// Judges every resource of a kind that is known. That there may be others is unknown, beside what is known; an
+    /// empty listing says nothing.
     pub fn each<T: Inspected>(
         &self,
         judge: impl Fn(&Seen<'_, T>) -> Result<Verdict, Unread>,
@@ -158,15 +175,13 @@ impl<'a> Facts<'a> {
         judge: impl Fn(&Seen<'_, T>) -> Result<Verdict, Unread>,
     ) -> Vec<Judgement> {
         let kind = T::KIND;
-        let all = match self.all::<T>() {
-            Ok(all) => all,
-            Err(unread) => return vec![self.whole(kind, Err(unread))],
-        };
+        let (known, unread) = self.listed::<T>();
         let mut judgements: Vec<Judgement> = Vec::new();
-        for live in all.iter().filter(|live| self.is_subject(kind, &live.id) && concerns(live)) {
+        for live in known.iter().filter(|live| self.is_subject(kind, &live.id) && concerns(live)) {
             let seen = Seen { live };
             judgements.push(self.about(&seen, judge(&seen)));
         }
+        judgements.extend(unread.map(|unread| self.whole(kind, Err(unread))));
         judgements
     }
 

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use account::{DbClusterSnapshot, DbSnapshot, SearchDomain, Snapshot, Table, Volume};
 use compute::{Function, LogGroup};
 use data::{
     BackupVault, DbCluster, DbInstance, DeliveryStream, FileSystem, KinesisStream, ReplicationGroup,
 };
-use engine::{Inspected, Ref};
+use engine::Inspected;
 use security::{Bucket, Encryption, Key, Secret, Topic, Trail};
 
 use crate::facts::{Facts, Seen};
@@ -42,6 +43,14 @@ impl KeyUses {
         uses.add::<Topic>(facts, |one| Ok(vec![name(&one.read(&["kms_key"])?.kms_key)]));
         uses.add::<LogGroup>(facts, |one| Ok(vec![name(&one.read(&["kms_key"])?.kms_key)]));
         uses.add::<Function>(facts, |one| Ok(vec![name(&one.read(&["kms_key"])?.kms_key)]));
+        uses.add::<Table>(facts, |one| Ok(vec![name(&one.read(&["kms_key"])?.kms_key)]));
+        uses.add::<SearchDomain>(facts, |one| Ok(vec![name(&one.read(&["kms_key"])?.kms_key)]));
+        uses.add::<Volume>(facts, |one| Ok(vec![name(&one.read(&["kms_key"])?.kms_key)]));
+        uses.add::<Snapshot>(facts, |one| Ok(vec![name(&one.read(&["kms_key"])?.kms_key)]));
+        uses.add::<DbClusterSnapshot>(facts, |one| {
+            Ok(vec![name(&one.read(&["kms_key"])?.kms_key)])
+        });
+        uses.add::<DbSnapshot>(facts, |one| Ok(vec![name(&one.read(&["kms_key"])?.kms_key)]));
         uses
     }
 
@@ -50,11 +59,9 @@ impl KeyUses {
         facts: &Facts<'_>,
         keys: impl Fn(&Seen<'_, T>) -> Result<Vec<Option<String>>, Unread>,
     ) {
-        let all = match facts.all::<T>() {
-            Ok(all) => all,
-            Err(unread) => return self.unread = Some(unread),
-        };
-        for live in all.iter() {
+        let (known, unread) = facts.listed::<T>();
+        self.unread = self.unread.take().or(unread);
+        for live in known.iter() {
             match keys(&Seen::of(live)) {
                 Ok(keys) => {
                     for key in keys.into_iter().flatten() {
@@ -101,6 +108,6 @@ pub fn bucket_key(bucket: &Seen<'_, Bucket>) -> Result<Option<String>, Unread> {
     })
 }
 
-fn name<M>(key: &Option<Ref<M>>) -> Option<String> {
+fn name(key: &Option<impl ToString>) -> Option<String> {
     key.as_ref().map(ToString::to_string).filter(|key| !key.is_empty())
 }

@@ -41,6 +41,7 @@ mod tasks;
 mod testing;
 pub mod tls;
 mod trails;
+mod waf;
 
 use std::collections::BTreeSet;
 

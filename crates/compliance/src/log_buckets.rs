@@ -54,11 +54,9 @@ impl LogBuckets {
         writer: LogWriter,
         target: impl Fn(&Seen<'_, T>) -> Result<Option<String>, Unread>,
     ) {
-        let all = match facts.all::<T>() {
-            Ok(all) => all,
-            Err(unread) => return self.unread = Some(unread),
-        };
-        for live in all.iter() {
+        let (known, unread) = facts.listed::<T>();
+        self.unread = self.unread.take().or(unread);
+        for live in known.iter() {
             match target(&Seen::of(live)) {
                 Ok(Some(bucket)) => {
                     self.writers.entry(bucket).or_default().insert(writer);

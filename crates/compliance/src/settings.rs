@@ -52,7 +52,7 @@ impl Default for Floors {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Waiver {
-    /// The control: `FERPA-NET-12`.
+    /// The control: `FERPA-NET-12`, also without its prefix and in lower case.
     pub control: String,
     /// The resource's id or ARN; `*` for every resource of the control.
     pub resource: String,
@@ -65,6 +65,9 @@ pub struct Waiver {
 }
 
 impl Waiver {
+    /// The kind of resource that a finding about a waiver itself is about.
+    pub const KIND: &str = "ferpa.waiver";
+
     /// Whether it still holds.
     pub fn holds(&self, now: Timestamp) -> bool {
         jiff::tz::TimeZone::UTC.to_datetime(now).date() <= self.expires
@@ -72,7 +75,28 @@ impl Waiver {
 
     /// Whether it is for this resource.
     pub fn covers(&self, control: &str, id: &str, arn: Option<&str>) -> bool {
-        self.control == control
+        crate::control(&self.control).is_some_and(|named| named.id == control)
             && (self.resource == "*" || self.resource == id || Some(self.resource.as_str()) == arn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Waiver;
+
+    #[test]
+    fn a_control_is_named_as_everywhere_else() {
+        let covers = |control: &str| {
+            let waiver = Waiver {
+                control: control.into(),
+                resource: "legacy".into(),
+                reason: "it is switched off in June".into(),
+                owner: "ciso@example.edu".into(),
+                expires: "2026-06-30".parse().unwrap(),
+            };
+            waiver.covers("FERPA-NET-12", "legacy", None)
+        };
+        assert!(covers("FERPA-NET-12") && covers("net-12") && covers("Ferpa-Net-12"));
+        assert!(!covers("NET-11") && !covers("no control"));
     }
 }

@@ -27,6 +27,7 @@ pub enum Support {
 /// versions of an engine are in order.
 const RELEASES: &[(&str, &str, Option<Date>)] = &[
     ("aurora-mysql", "5.7", Some(date(2024, 10, 31))),
+    ("aurora-mysql", "8.0", Some(date(2028, 4, 30))),
     ("aurora-postgresql", "11", Some(date(2024, 2, 29))),
     ("aurora-postgresql", "12", Some(date(2025, 2, 28))),
     ("aurora-postgresql", "13", Some(date(2026, 2, 28))),
@@ -105,6 +106,7 @@ mod tests {
         assert_eq!(until("aurora-postgresql", "13.9"), "2026-02-28");
         assert_eq!(until("mariadb", "10.11.6"), "2028-02-29");
         assert_eq!(until("aurora-mysql", "5.7.mysql_aurora.2.11.3"), "2024-10-31");
+        assert_eq!(until("aurora-mysql", "8.0.mysql_aurora.3.08.0"), "2028-04-30");
         assert_eq!(support("redis", "7.1.0"), Some(Support::NoEnd));
         assert_eq!(support("postgres", "9.6.24"), Some(Support::Ended));
         assert_eq!(support("aurora-postgresql", "15.4"), Some(Support::Ended));

@@ -32,13 +32,10 @@ pub(crate) fn each_in_force(
     judge: impl Fn(&Seen<'_, TaskDefinition>) -> Result<Verdict, Unread>,
 ) -> Vec<Judgement> {
     let kind = TaskDefinition::KIND;
-    let all = match facts.all::<TaskDefinition>() {
-        Ok(all) => all,
-        Err(unread) => return vec![facts.whole(kind, Err(unread))],
-    };
-    let in_force = facts.derived(|facts| in_force(facts, &all));
+    let (known, unread) = facts.listed::<TaskDefinition>();
+    let in_force = facts.derived(|facts| in_force(facts, &known));
     let mut found = Vec::new();
-    for live in all.iter().filter(|live| in_force.revisions.contains(&live.id)) {
+    for live in known.iter().filter(|live| in_force.revisions.contains(&live.id)) {
         let seen = Seen::of(live);
         if concerns(&live.spec) {
             found.push(facts.about(&seen, judge(&seen)));
@@ -48,7 +45,8 @@ pub(crate) fn each_in_force(
         let what = format!("{revision}, which {} runs,", service.spec.name);
         found.push(facts.about(&Seen::of(service), Err(Unread { what, error: None })));
     }
-    found.extend(in_force.unread.clone().map(|unread| facts.whole(kind, Err(unread))));
+    let unread = unread.or_else(|| in_force.unread.clone());
+    found.extend(unread.map(|unread| facts.whole(kind, Err(unread))));
     found
 }
 
@@ -68,10 +66,8 @@ fn in_force(facts: &Facts<'_>, all: &[Live<TaskDefinition>]) -> InForce {
         unlisted: Vec::new(),
         unread: None,
     };
-    let services = match facts.all::<Service>() {
-        Ok(services) => services,
-        Err(unread) => return InForce { unread: Some(unread), ..found },
-    };
+    let (services, unread) = facts.listed::<Service>();
+    found.unread = unread;
     for service in services.iter() {
         let runs = service.spec.task_definition.as_str();
         let ours = facts.is_subject(Service::KIND, &service.id);
@@ -110,6 +106,10 @@ pub(crate) fn of_containers(
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ecs::operation::describe_task_definition::DescribeTaskDefinitionError;
+    use aws_smithy_mocks::mock;
+    use aws_smithy_types::error::ErrorMetadata;
+
     use crate::controls::ALL;
     use crate::finding::Status;
     use crate::testing::{denied, ecs, judged};
@@ -140,6 +140,16 @@ mod tests {
         let gone = [one.clone(), ecs::service(|it| it.task_definition(ecs::revision(7)))].concat();
         let found = acc_11(&gone).await;
         assert_eq!(found[1], (ecs::SERVICE.to_owned(), Status::Unknown));
+
+        let latest = mock!(aws_sdk_ecs::Client::describe_task_definition)
+            .match_requests(|asked| asked.task_definition() == Some(ecs::revision(2).as_str()))
+            .then_error(|| {
+                let throttled = ErrorMetadata::builder().code("ThrottlingException").build();
+                DescribeTaskDefinitionError::generic(throttled)
+            });
+        let found = acc_11(&[vec![latest], ecs::revisions(&[ROOT, GOOD])].concat()).await;
+        let known = [(ecs::revision(1), Status::Fail), ("*".to_owned(), Status::Unknown)];
+        assert_eq!(found, known, "what could be read is judged beside it");
 
         let denied = denied!(aws_sdk_ecs, list_clusters, ListClustersError);
         let found = acc_11(&[one, vec![denied]].concat()).await;

@@ -71,6 +71,9 @@ pub struct ExecuteCommand {
     pub log_group: Option<Ref<LogGroupName>>,
     /// Whether that log group has to be encrypted with a key for a session to start.
     pub log_encrypted: bool,
+    /// The bucket that sessions are logged to, with `OVERRIDE`, beside the log group or instead of it. Only ever read.
+    #[serde(default)]
+    pub bucket: Option<String>,
 }
 
 impl ExecuteCommand {
@@ -81,6 +84,7 @@ impl ExecuteCommand {
             kms_key: Some(key),
             log_group: Some(group),
             log_encrypted: true,
+            bucket: None,
         }
     }
 }
@@ -158,6 +162,7 @@ impl Resource for Cluster {
                     kms_key: None,
                     log_group: None,
                     log_encrypted: false,
+                    bucket: None,
                 };
                 call = call.configuration(configuration(
                     self.execute_command.as_ref().unwrap_or(&default),
@@ -255,11 +260,15 @@ fn read_execute_command(set: ExecuteCommandConfiguration) -> Option<ExecuteComma
     let read = ExecuteCommand {
         kms_key: set.kms_key_id.map(Ref::known),
         log_encrypted: log.as_ref().is_some_and(|log| log.cloud_watch_encryption_enabled),
+        bucket: log.as_ref().and_then(|log| log.s3_bucket_name.clone()),
         log_group: log.and_then(|log| log.cloud_watch_log_group_name).map(Ref::known),
         logging,
     };
     // This is what AWS does without a configuration, so it means none.
-    let nothing = read.logging == "DEFAULT" && read.kms_key.is_none() && read.log_group.is_none();
+    let nothing = read.logging == "DEFAULT"
+        && read.kms_key.is_none()
+        && read.log_group.is_none()
+        && read.bucket.is_none();
     (!nothing).then_some(read)
 }
 

@@ -420,6 +420,7 @@ pub fn declare(stack: &mut Stack, spec: &ComputeSpec) -> Compute {
             enable_execute_command: workload.execute_command,
             propagate_tags: "SERVICE".into(),
             enable_ecs_managed_tags: true,
+            started_tasks: None,
         },
         named("api-service"),
     );

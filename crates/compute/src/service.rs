@@ -56,6 +56,9 @@ pub struct Service {
     pub propagate_tags: String,
     /// Whether tasks carry tags with the names of their cluster and service.
     pub enable_ecs_managed_tags: bool,
+    /// How many tasks run or are being started. What AWS reports; never wanted.
+    #[serde(default)]
+    pub started_tasks: Option<u32>,
 }
 
 /// A target group that a service registers its tasks in.
@@ -128,6 +131,7 @@ impl Resource for Service {
             ("InvalidParameterException", "does not have an associated load balancer"),
             ("InvalidParameterException", "Unable to Start a service that is still Draining"),
         ],
+        write_only: &["started_tasks"],
         aliases: &["resource_id"],
         attached_by: &[("cluster", "ecs.cluster"), ("subnets", "ec2.subnet")],
         permissions: Permissions {
@@ -450,6 +454,11 @@ fn status(service: &EcsService, progress: Readiness) -> Status {
     }
 }
 
+/// Of all deployments together, because the tasks of the one before serve until their successors do.
+fn started_tasks(service: &EcsService) -> u32 {
+    unsigned(service.running_count.saturating_add(service.pending_count))
+}
+
 fn read(action: &str, found: &EcsService) -> Result<Live<Service>> {
     let missing = |what: &str| Error::incomplete(action, what);
     let name = found.service_name.clone().ok_or_else(|| missing("a service's name"))?;
@@ -499,6 +508,7 @@ fn read(action: &str, found: &EcsService) -> Result<Live<Service>> {
         enable_execute_command: found.enable_execute_command,
         propagate_tags: word(found.propagate_tags.as_ref().map(PropagateTags::as_str), "NONE"),
         enable_ecs_managed_tags: found.enable_ecs_managed_tags,
+        started_tasks: Some(started_tasks(found)),
     };
     let status = match found.status.as_deref() {
         Some("ACTIVE") => Status::Ready,

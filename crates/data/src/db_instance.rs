@@ -34,6 +34,8 @@ const LOST: &[&str] = &["failed", "incompatible-create", "insufficient-capacity"
 /// It holds no data of its own, so it is replaced without further ado; the cluster stays reachable
 /// when a stack is destroyed around it, because a cluster keeps its members
 /// ([`DbCluster::members`](crate::DbCluster::members)).
+///
+/// Outputs: `performance_insights`, `true` or `false`, where AWS says whether they are on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DbInstance {
     /// Its name: 1 to 63 lower-case letters, digits and single hyphens, a letter first, no hyphen
@@ -336,6 +338,8 @@ fn live(action: &str, instance: Described) -> Result<Live<DbInstance>> {
     let mut live =
         Live::new(id, spec).with_status(Status::by_word(word, GOOD, LOST, &["deleting"]));
     live.arn = instance.db_instance_arn;
+    let insights = instance.performance_insights_enabled.map(|on| on.to_string());
+    let live = live.with_output("performance_insights", insights);
     Ok(live.with_tags(from_rds(instance.tag_list)))
 }
 

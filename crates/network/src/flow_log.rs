@@ -10,7 +10,6 @@ use engine::{
     Scope, Status, Tags, Traits, When, client,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::tags::{from_ec2, retag, specification};
 
@@ -27,7 +26,7 @@ pub struct FlowLog {
     pub log_format: String,
     /// Over how many seconds traffic is summed up: 60 or 600.
     pub max_aggregation_interval: i32,
-    /// Why records do not arrive, in AWS's words; `None` when they do. Looked at and never compared.
+    /// Why records do not arrive, in AWS's words; `None` when they do. What AWS reports; never wanted.
     pub delivery_error: Option<String>,
 }
 
@@ -65,6 +64,7 @@ impl Resource for FlowLog {
             "log_format",
             "max_aggregation_interval",
         ],
+        write_only: &["delivery_error"],
         not_yet: &[
             ("InvalidVpcId.NotFound", ""),
             ("InvalidVpcID.NotFound", ""),
@@ -153,11 +153,6 @@ impl Resource for FlowLog {
         let answer = aws.call(action, call.send()).await?;
         crate::refused(action, answer.unsuccessful.unwrap_or_default())
     }
-
-    fn settled(field: &str, _: &Value, _: &Value) -> bool {
-        // Whether records arrive is for the audit to judge; there is nothing here to set.
-        field == "delivery_error"
-    }
 }
 
 fn live(aws: &Aws, id: String, spec: FlowLog) -> Live<FlowLog> {
@@ -194,30 +189,30 @@ fn read(aws: &Aws, log: Described) -> Result<Live<FlowLog>> {
         }
         Some(other) => FlowLogDestination::Other(arn.unwrap_or_else(|| other.into())),
     };
-    let delivered = log.deliver_logs_status.as_deref() != Some("FAILED");
     let error = log.deliver_logs_error_message.filter(|text| !text.is_empty());
+    let error = match log.deliver_logs_status.as_deref() {
+        Some("SUCCESS") => Ok(error),
+        Some(failed) => Ok(error.or_else(|| Some(failed.to_owned()))),
+        None => Err(missing("whether a flow log is delivered")),
+    };
     let spec = FlowLog {
         resource_id: log.resource_id.unwrap_or_default().into(),
         traffic_type: log.traffic_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
         destination,
         log_format: log.log_format.unwrap_or_default(),
         max_aggregation_interval: log.max_aggregation_interval.unwrap_or(600),
-        delivery_error: if delivered { error } else { error.or(Some("FAILED".into())) },
+        delivery_error: None,
     };
     let word = log.flow_log_status.unwrap_or_default();
     let status = Status::by_word(&word, &["ACTIVE"], &[], &[]);
-    Ok(live(aws, id, spec).with_status(status).with_tags(from_ec2(log.tags)))
+    let mut live = live(aws, id, spec).with_status(status).with_tags(from_ec2(log.tags));
+    live.read("delivery_error", error, |spec, error| spec.delivery_error = error);
+    Ok(live)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn undelivered_records_are_seen_but_are_no_drift() {
-        assert!(FlowLog::settled("delivery_error", &Value::Null, &Value::from("Access error")));
-        assert!(!FlowLog::settled("traffic_type", &Value::from("ALL"), &Value::from("REJECT")));
-    }
 
     async fn aws() -> Aws {
         let embedded = local::ControlPlane::in_memory().http_client();
@@ -230,6 +225,21 @@ mod tests {
         let own = aws.arn("logs", "log-group:/vpc/records:*");
         assert_eq!(own_group(&aws, &own), Some("/vpc/records"));
         assert_eq!(own_group(&aws, "arn:aws:logs:us-east-1:111122223333:log-group:x"), None);
+    }
+
+    #[tokio::test]
+    async fn a_log_of_which_aws_does_not_say_that_it_is_delivered_is_not_taken_for_one() {
+        let shown = |status: Option<&str>| {
+            let log = Described::builder().flow_log_id("fl-1").flow_log_status("ACTIVE");
+            log.set_deliver_logs_status(status.map(str::to_owned)).build()
+        };
+        let aws = aws().await;
+        let silent = read(&aws, shown(None)).unwrap();
+        assert!(silent.unreadable.contains_key("delivery_error"));
+        let delivered = read(&aws, shown(Some("SUCCESS"))).unwrap();
+        assert!(delivered.unreadable.is_empty() && delivered.spec.delivery_error.is_none());
+        let failed = read(&aws, shown(Some("FAILED"))).unwrap();
+        assert_eq!(failed.spec.delivery_error.as_deref(), Some("FAILED"));
     }
 
     #[tokio::test]

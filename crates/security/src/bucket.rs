@@ -15,6 +15,8 @@ use aws_sdk_s3::types::{
     ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
     Tag, Tagging, Transition as S3Transition, TransitionStorageClass, VersioningConfiguration,
 };
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use engine::stack::{RESOURCE_TAG, STACK_TAG};
 use engine::vocabulary::{BucketArn, BucketName, ForLogs, KeyArn};
 use engine::{
@@ -158,6 +160,9 @@ pub struct LifecycleRule {
     pub transitions: BTreeSet<Transition>,
     /// Days until an object expires. With versioning, it becomes a former version then.
     pub expire_after_days: Option<u32>,
+    /// The moment from which objects expire, however young they are. Only ever read.
+    #[serde(default)]
+    pub expire_on: Option<String>,
     /// Days until a former version is removed for good. A locked one stays until its lock ends.
     pub remove_former_versions_after_days: Option<u32>,
     /// Days until an upload that was never finished is removed.
@@ -741,7 +746,8 @@ fn from_rule(rule: S3LifecycleRule) -> LifecycleRule {
         prefix,
         narrowed,
         transitions: transitions.collect(),
-        expire_after_days: count(rule.expiration.and_then(|at| at.days)),
+        expire_after_days: count(rule.expiration.as_ref().and_then(|at| at.days)),
+        expire_on: rule.expiration.and_then(|at| at.date).map(rfc3339),
         remove_former_versions_after_days: count(
             rule.noncurrent_version_expiration.and_then(|at| at.noncurrent_days),
         ),
@@ -749,6 +755,11 @@ fn from_rule(rule: S3LifecycleRule) -> LifecycleRule {
             rule.abort_incomplete_multipart_upload.and_then(|at| at.days_after_initiation),
         ),
     }
+}
+
+fn rfc3339(at: DateTime) -> String {
+    // Only years beyond 9999 cannot be written.
+    at.fmt(Format::DateTime).unwrap_or_else(|_| at.secs().to_string())
 }
 
 async fn set_lifecycle(
@@ -948,12 +959,22 @@ mod tests {
             narrowed: false,
             transitions: [Transition { days: 90, storage_class: "GLACIER".into() }].into(),
             expire_after_days: Some(365),
+            expire_on: None,
             remove_former_versions_after_days: Some(30),
             abort_uploads_after_days: Some(7),
         };
         assert_eq!(from_rule(to_rule("a", &rule).unwrap()), rule);
         let bare = LifecycleRule { enabled: false, ..LifecycleRule::default() };
         assert_eq!(from_rule(to_rule("b", &bare).unwrap()), bare);
+    }
+
+    #[test]
+    fn a_day_on_which_everything_goes_is_seen() {
+        let day = LifecycleExpiration::builder().date(DateTime::from_secs(0)).build();
+        let rule = S3LifecycleRule::builder().status(ExpirationStatus::Enabled).expiration(day);
+        let rule = from_rule(rule.build().unwrap());
+        assert_eq!(rule.expire_on.as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!(rule.expire_after_days, None);
     }
 
     #[test]

@@ -62,12 +62,20 @@ pub struct EventSelector {
     /// ARNs, others with ARNs. `arn:aws:s3` and `arn:aws:lambda` are all, and so is a beginning that is
     /// followed by `*` (which a basic selector cannot say).
     pub data_resources: BTreeMap<String, BTreeSet<String>>,
+    /// Whose calls that manage resources are left out: `kms.amazonaws.com`.
+    #[serde(default)]
+    pub excluded_sources: BTreeSet<String>,
 }
 
 impl EventSelector {
     /// All management events, no data events: what a new trail records.
     pub fn management() -> Self {
-        Self { read_write: "All".into(), management_events: true, data_resources: BTreeMap::new() }
+        Self {
+            read_write: "All".into(),
+            management_events: true,
+            data_resources: BTreeMap::new(),
+            excluded_sources: BTreeSet::new(),
+        }
     }
 }
 
@@ -371,10 +379,12 @@ fn to_selector(selector: &EventSelector) -> TrailEventSelector {
             .set_values(Some(arns.iter().cloned().collect()))
             .build()
     });
+    let excluded: Vec<String> = selector.excluded_sources.iter().cloned().collect();
     TrailEventSelector::builder()
         .read_write_type(ReadWriteType::from(selector.read_write.as_str()))
         .include_management_events(selector.management_events)
         .set_data_resources(Some(data.collect()))
+        .set_exclude_management_event_sources(Some(excluded).filter(|all| !all.is_empty()))
         .build()
 }
 
@@ -386,6 +396,11 @@ fn from_selector(selector: TrailEventSelector) -> EventSelector {
         read_write: selector.read_write_type.map_or_else(|| "All".into(), |t| t.as_str().into()),
         management_events: selector.include_management_events.unwrap_or(true),
         data_resources: data.collect(),
+        excluded_sources: selector
+            .exclude_management_event_sources
+            .unwrap_or_default()
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -447,6 +462,17 @@ mod tests {
     fn an_advanced_selector_of_all_management_events_is_the_basic_one() {
         let found = advanced(vec![field("eventCategory", &["Management"])]);
         assert_eq!(found, Some(EventSelector::management()));
+    }
+
+    #[test]
+    fn what_a_selector_leaves_out_is_kept() {
+        let but = EventSelector {
+            excluded_sources: ["kms.amazonaws.com".to_owned()].into(),
+            ..EventSelector::management()
+        };
+        for selector in [EventSelector::management(), but] {
+            assert_eq!(from_selector(to_selector(&selector)), selector);
+        }
     }
 
     #[test]

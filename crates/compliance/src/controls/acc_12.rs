@@ -1,17 +1,19 @@
 //! FERPA-ACC-12: execute-command is off, or logged and encrypted.
 
 use compute::{Cluster, LogGroup, Service};
+use security::Bucket;
 
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::{Facts, Seen, Verdict};
 use crate::finding::{Judgement, Unread};
+use crate::key_uses::bucket_key;
 use crate::keys::AtRest;
 
 /// The control.
 pub const CONTROL: Control = Control {
     id: "FERPA-ACC-12",
     title: "Execute-command is off, or logged and encrypted",
-    statement: "No service lets people start commands inside its tasks, unless its cluster encrypts those sessions with a customer key and logs them to a log group that is encrypted with one.",
+    statement: "No service lets people start commands inside its tasks, unless its cluster encrypts those sessions with a customer key and logs them to a log group or bucket that is encrypted with one.",
     severity: Severity::High,
     citations: &["34 CFR 99.32", "NIST SP 800-171r2 3.1.12"],
     why: "A shell in a container reaches all that the program reaches, past the program's own access log.",
@@ -20,11 +22,12 @@ pub const CONTROL: Control = Control {
         "ecs.service.cluster",
         "ecs.cluster.execute_command",
         "logs.log_group.kms_key",
+        "s3.bucket.encryption",
         "kms.key",
     ]],
     remedy: Remedy {
         stack: "`service.execute_command = false`, or `deploy`, which logs and encrypts the sessions",
-        api: "ecs:UpdateService with enableExecuteCommand false, or ecs:UpdateCluster with executeCommandConfiguration (kmsKeyId, logging OVERRIDE, logConfiguration.cloudWatchLogGroupName)",
+        api: "ecs:UpdateService with enableExecuteCommand false, or ecs:UpdateCluster with executeCommandConfiguration (kmsKeyId, logging OVERRIDE, logConfiguration.cloudWatchLogGroupName or s3BucketName)",
     },
     reach: Reach::Stack,
     judge,
@@ -50,35 +53,60 @@ fn sessions(facts: &Facts<'_>, cluster: &str) -> Result<Verdict, Unread> {
     let key = set.and_then(|set| set.kms_key.as_ref()).map(|key| key.as_str());
     let logging = set.map_or("DEFAULT", |set| set.logging.as_str());
     let group = set.and_then(|set| set.log_group.as_ref()).map(|group| group.as_str());
-    let verdict = match group.filter(|_| logging == "OVERRIDE") {
-        None => Verdict::fail(format!(
-            "people can start commands inside its tasks, and its cluster names no log group for that \
+    let bucket = set.and_then(|set| set.bucket.as_deref());
+    let verdict = if logging != "OVERRIDE" || (group.is_none() && bucket.is_none()) {
+        Verdict::fail(format!(
+            "people can start commands inside its tasks, and its cluster names no log group or bucket for that \
              (logging {logging})"
-        )),
-        Some(_) if AtRest::with(facts, key)? != AtRest::CustomerKey => Verdict::fail(
+        ))
+    } else if AtRest::with(facts, key)? != AtRest::CustomerKey {
+        Verdict::fail(
             "people can start commands inside its tasks, and sessions are not encrypted with a customer key",
-        ),
-        Some(name) => match facts.find::<LogGroup>(name)? {
-            Some(found) => {
-                let spec = Seen::of(&*found).read(&["kms_key"])?;
-                let own = spec.kms_key.as_ref().map(|key| key.as_str());
-                Verdict::of(
-                    AtRest::with(facts, own)? == AtRest::CustomerKey,
-                    format!("commands inside its tasks are encrypted, and logged to {name}"),
-                    format!("commands inside its tasks are logged to {name}, which no customer key encrypts"),
-                )
-            }
-            None => Verdict::fail(format!(
-                "commands inside its tasks are to be logged to {name}, which does not exist"
-            )),
-        },
+        )
+    } else {
+        // Whoever reads one of them reads the sessions, however well the other is kept.
+        let faults = [
+            group.map(|name| group_fault(facts, name)).transpose()?.flatten(),
+            bucket.map(|name| bucket_fault(facts, name)).transpose()?.flatten(),
+        ];
+        let faults: Vec<String> = faults.into_iter().flatten().collect();
+        let places: Vec<&str> = group.into_iter().chain(bucket).collect();
+        let places = places.join(" and ");
+        Verdict::of(
+            faults.is_empty(),
+            format!("commands inside its tasks are encrypted, and logged to {places}"),
+            format!("commands inside its tasks are to be logged to {}", faults.join(" and to ")),
+        )
     };
     let call = "ecs:DescribeClusters";
     let field = |name: &str| format!("executeCommandConfiguration.{name}");
     Ok(verdict
         .with(call, &field("logging"), logging)
         .with(call, &field("kmsKeyId"), key)
-        .with(call, &field("logConfiguration.cloudWatchLogGroupName"), group))
+        .with(call, &field("logConfiguration.cloudWatchLogGroupName"), group)
+        .with(call, &field("logConfiguration.s3BucketName"), bucket))
+}
+
+/// What is wrong with a log group for sessions.
+fn group_fault(facts: &Facts<'_>, name: &str) -> Result<Option<String>, Unread> {
+    let Some(found) = facts.find::<LogGroup>(name)? else {
+        return Ok(Some(format!("{name}, which does not exist")));
+    };
+    let own = Seen::of(&*found).read(&["kms_key"])?.kms_key.as_ref().map(|key| key.as_str());
+    let good = AtRest::with(facts, own)? == AtRest::CustomerKey;
+    Ok((!good).then(|| format!("{name}, which no customer key encrypts")))
+}
+
+/// What is wrong with a bucket for sessions.
+fn bucket_fault(facts: &Facts<'_>, name: &str) -> Result<Option<String>, Unread> {
+    let missing = || {
+        let what = format!("the bucket {name}, which is not of this account and region,");
+        Unread { what, error: None }
+    };
+    let found = facts.find_read::<Bucket>(name)?.ok_or_else(missing)?;
+    let own = bucket_key(&Seen::of(&*found))?;
+    let good = AtRest::with(facts, own.as_deref())? == AtRest::CustomerKey;
+    Ok((!good).then(|| format!("the bucket {name}, which no customer key encrypts")))
 }
 
 #[cfg(test)]
@@ -87,10 +115,12 @@ mod tests {
         ClusterConfiguration, ExecuteCommandConfiguration, ExecuteCommandLogConfiguration,
         ExecuteCommandLogging,
     };
+    use aws_sdk_s3::types::ServerSideEncryption;
     use aws_smithy_mocks::Rule;
 
     use super::CONTROL;
     use crate::finding::Status;
+    use crate::testing::buckets::{bucket, encryption};
     use crate::testing::ecs::{self, LOG_GROUP};
     use crate::testing::named_log_group::named_log_group;
     use crate::testing::{KEY, customer_key, denied, judged, only};
@@ -104,6 +134,22 @@ mod tests {
             .logging(logging)
             .log_configuration(log.build());
         ClusterConfiguration::builder().execute_command_configuration(execute.build()).build()
+    }
+
+    /// Sessions encrypted with [`KEY`] and logged to the bucket `records`.
+    fn into_bucket() -> Vec<Rule> {
+        ecs::clustered(
+            |it| it.enable_execute_command(true),
+            |it| {
+                let log = ExecuteCommandLogConfiguration::builder().s3_bucket_name("records");
+                let execute = ExecuteCommandConfiguration::builder()
+                    .kms_key_id(KEY)
+                    .logging(ExecuteCommandLogging::Override)
+                    .log_configuration(log.build());
+                let all = ClusterConfiguration::builder();
+                it.configuration(all.execute_command_configuration(execute.build()).build())
+            },
+        )
     }
 
     async fn of(rules: Vec<Rule>) -> Status {
@@ -142,6 +188,15 @@ mod tests {
         ] {
             assert_eq!(of([bad, with(Some(KEY))].concat()).await, Status::Fail);
         }
+    }
+
+    #[tokio::test]
+    async fn an_encrypted_bucket_does_as_well_as_a_log_group() {
+        let good = [into_bucket(), bucket(vec![])].concat();
+        assert_eq!(of(good).await, Status::Pass);
+        let plain = bucket(vec![encryption(ServerSideEncryption::Aes256, None)]);
+        assert_eq!(of([into_bucket(), plain].concat()).await, Status::Fail);
+        assert_eq!(of(into_bucket()).await, Status::Unknown, "it is not of this account");
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ pub const CONTROL: Control = Control {
     why: "A request to inspect records has a deadline, and a service in one place, or one that a bad revision takes down, does not answer it.",
     reads: &[&[
         "ecs.service.desired_count",
+        "ecs.service.started_tasks",
         "ecs.service.subnets",
         "ecs.service.deployment",
         "ec2.subnet.availability_zone",
@@ -31,13 +32,15 @@ pub const CONTROL: Control = Control {
 
 fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
     facts.each::<Service>(|service| {
-        let spec = service.read(&["desired_count", "subnets", "deployment"])?;
+        let spec = service.read(&["desired_count", "subnets", "deployment", "started_tasks"])?;
         let count = spec.desired_count;
         let breaker = spec.deployment.circuit_breaker;
         let mut faults = Vec::new();
         if count < 2 {
             let tasks = if count == 1 { "one task" } else { "no task" };
             faults.push(format!("it runs {tasks}"));
+        } else if let Some(started) = spec.started_tasks.filter(|started| *started < 2) {
+            faults.push(format!("it wants {count} tasks, and {started} run or are being started"));
         }
         if !breaker {
             faults.push("a deployment whose tasks keep failing is not given up".into());
@@ -59,6 +62,7 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
         let call = "ecs:DescribeServices";
         Ok(Verdict::of(faults.is_empty(), good, faults.join("; "))
             .with(call, "desiredCount", count)
+            .with(call, "runningCount + pendingCount", spec.started_tasks)
             .with(call, "awsvpcConfiguration.subnets", subnets)
             .with(call, "deploymentCircuitBreaker.enable", breaker))
     })
@@ -95,6 +99,10 @@ mod tests {
             (of(|it| it.desired_count(1), TWO_ZONES).await, "it runs one task"),
             (of(|it| it, ONE_ZONE).await, "all its subnets are in us-east-1a"),
             (
+                of(|it| it.running_count(0), TWO_ZONES).await,
+                "it wants 2 tasks, and 0 run or are being started",
+            ),
+            (
                 of(
                     |it| it.deployment_configuration(DeploymentConfiguration::builder().build()),
                     TWO_ZONES,
@@ -106,6 +114,8 @@ mod tests {
         for ((status, message), why) in bad {
             assert_eq!((status, message.as_str()), (Status::Fail, why));
         }
+        let starting = of(|it| it.running_count(1).pending_count(1), TWO_ZONES).await;
+        assert_eq!(starting.0, Status::Pass);
     }
 
     #[tokio::test]

@@ -134,6 +134,11 @@ mod tests {
                 "aurora-postgresql 10.21 is no longer in standard support",
             ),
             (
+                cluster(|it| it.engine("aurora-mysql").engine_version("8.0.mysql_aurora.3.08.2")),
+                Status::Pass,
+                "aurora-mysql 8.0.mysql_aurora.3.08.2 is supported until 2028-04-30",
+            ),
+            (
                 cluster(|it| it.engine("neptune").engine_version("1.3.2.0")),
                 Status::Unknown,
                 "until when AWS supports neptune 1.3.2.0 could not be read",

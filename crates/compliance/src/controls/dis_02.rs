@@ -94,10 +94,12 @@ mod tests {
             let settings = DataLakeSettings::builder().data_lake_admins(admin).build();
             GetDataLakeSettingsOutput::builder().data_lake_settings(settings).build()
         });
-        let found = judged(&CONTROL, &[granted_to(ours), other]).await;
-        let (status, message) = only(&found);
-        assert_eq!(status, Status::Unknown);
-        assert!(message.contains("ReadOnlyAdmins"), "{message}");
+        for (principal, status) in [(ours, Status::Pass), ("999999999999", Status::Fail)] {
+            let found = judged(&CONTROL, &[granted_to(principal), other.clone()]).await;
+            let statuses: Vec<Status> = found.iter().map(|one| one.status).collect();
+            assert_eq!(statuses, [status, Status::Unknown], "what is shown is judged all the same");
+            assert!(found[1].message.contains("ReadOnlyAdmins"), "{found:#?}");
+        }
 
         let denied = denied!(aws_sdk_lakeformation, list_permissions, ListPermissionsError);
         assert_eq!(only(&judged(&CONTROL, &[denied]).await).0, Status::Unknown);

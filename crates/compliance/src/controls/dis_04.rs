@@ -1,4 +1,4 @@
-//! FERPA-DIS-04: Macie covers buckets that hold records.
+//! FERPA-DIS-04: Macie covers buckets that may hold records.
 
 use account::Macie;
 use account::macie::Coverage;
@@ -7,17 +7,26 @@ use security::Bucket;
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::{Facts, Seen, Verdict};
 use crate::finding::{Judgement, Unread};
-use crate::records::{Holding, holding};
+use crate::log_buckets::LogBuckets;
 
 /// The control.
 pub const CONTROL: Control = Control {
     id: "FERPA-DIS-04",
-    title: "Macie covers buckets that hold records",
-    statement: "Macie looks into every bucket that holds records, by automated discovery or by a job that runs again and again.",
+    title: "Macie covers buckets that may hold records",
+    statement: "Macie looks into every bucket that may hold records, by automated discovery or by a job that runs again and again.",
     severity: Severity::Medium,
     citations: &["34 CFR 99.33", "NIST SP 800-171r2 3.14.6"],
     why: "A copy of records in the wrong place is found only by something that looks into the objects.",
-    reads: &[&["s3.bucket.tags", "macie.session.state", "macie.session.buckets"]],
+    reads: &[&[
+        "s3.bucket.tags",
+        "s3.bucket.name",
+        "s3.bucket.access_log",
+        "cloudtrail.trail.bucket",
+        "elbv2.load_balancer.access_logs",
+        "elbv2.load_balancer.load_balancer_type",
+        "macie.session.state",
+        "macie.session.buckets",
+    ]],
     remedy: Remedy {
         stack: "nothing: the stack does not enable Macie, which the account pays for by the object",
         api: "macie2:EnableMacie, then macie2:UpdateAutomatedDiscoveryConfiguration with status=ENABLED, and take the bucket out of the excludes with macie2:UpdateClassificationScope",
@@ -27,10 +36,14 @@ pub const CONTROL: Control = Control {
 };
 
 fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
-    facts.each_where::<Bucket>(
-        |bucket| holding(&bucket.tags) == Holding::Records,
-        |bucket| verdict(facts, &bucket.live().id),
-    )
+    let logs = facts.derived::<LogBuckets>(LogBuckets::of);
+    facts.each::<Bucket>(|bucket| {
+        if !logs.may_hold_records(bucket)? {
+            let why = "the bucket holds logs, or is classified as one without records";
+            return Ok(Verdict::not_applicable(why));
+        }
+        verdict(facts, &bucket.live().id)
+    })
 }
 
 fn verdict(facts: &Facts<'_>, bucket: &str) -> Result<Verdict, Unread> {
@@ -77,6 +90,7 @@ mod tests {
 
     use super::CONTROL;
     use crate::finding::Status;
+    use crate::testing::buckets::{bucket, classified};
     use crate::testing::{classified_bucket, denied, judged, only};
 
     fn session(status: MacieStatus) -> Rule {
@@ -128,6 +142,15 @@ mod tests {
         assert_eq!(only(&found), (Status::Fail, "Macie is not enabled"));
         let found = judged(&CONTROL, &classified_bucket("audit-log")).await;
         assert_eq!(only(&found).0, Status::NotApplicable);
+    }
+
+    #[tokio::test]
+    async fn a_bucket_that_does_not_say_what_it_holds_may_hold_records() {
+        let found = judged(&CONTROL, &bucket(vec![classified(None)])).await;
+        assert_eq!(only(&found), (Status::Fail, "Macie is not enabled"));
+        let tags = denied!(aws_sdk_s3, get_bucket_tagging, GetBucketTaggingError);
+        let found = judged(&CONTROL, &bucket(vec![tags])).await;
+        assert_eq!(only(&found).0, Status::Unknown);
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use crate::finding::{Judgement, Unread};
 pub const CONTROL: Control = Control {
     id: "FERPA-DIS-06",
     title: "Everything is in the declared regions",
-    statement: "Every bucket is in a declared region, and no other region shows a sign of life.",
+    statement: "Every bucket is in a declared region, and no other region shows a sign of life: a network interface, a volume, a database, a table, a search domain, or a snapshot of one. What shows by none of these, such as a stream, a secret or a log group, is not looked for.",
     severity: Severity::High,
     citations: &["34 CFR 99.31(a)(1)(i)(B)", "NIST SP 800-171r2 3.1.3"],
     why: "The school has direct control of records only where it knows that they are; a region that nobody watches is where a copy goes unseen.",
@@ -132,6 +132,9 @@ const SIGNS: &[Sign] = &[
     },
 ];
 
+/// What may be in a region and shows by no sign.
+const UNSEEN: &str = "streams, queues, secrets, log groups, functions without a VPC and recovery points of AWS Backup";
+
 /// What is in a region where nothing should be. One thing is enough, even where another could not be read.
 fn signs_of_life(region: &Seen<'_, RegionUse>) -> Result<Verdict, Unread> {
     let mut found: Vec<(&Sign, Vec<String>)> = Vec::new();
@@ -148,7 +151,13 @@ fn signs_of_life(region: &Seen<'_, RegionUse>) -> Result<Verdict, Unread> {
     if found.is_empty() {
         return match unread {
             Some(unread) => Err(unread),
-            None => Ok(Verdict::pass("nothing was found in the region")),
+            None => {
+                let looked_for: Vec<&str> = SIGNS.iter().map(|sign| sign.what).collect();
+                Ok(Verdict::pass(format!(
+                    "the region has no {}; {UNSEEN} are not looked for",
+                    looked_for.join(", ")
+                )))
+            }
         };
     }
     let whats: Vec<&str> = found.iter().map(|(sign, _)| sign.what).collect();
@@ -206,7 +215,10 @@ mod tests {
     #[tokio::test]
     async fn a_region_that_is_not_declared_is_empty() {
         let found = judged(&CONTROL, &regions()).await;
-        assert_eq!(only(&found), (Status::Pass, "nothing was found in the region"));
+        let (status, message) = only(&found);
+        assert_eq!(status, Status::Pass);
+        assert!(message.starts_with("the region has no network interfaces, volumes,"), "{message}");
+        assert!(message.contains("streams, queues, secrets, log groups"), "it says its limits: {message}");
 
         let mut rules = regions();
         rules.push(table());

@@ -8,17 +8,19 @@ use crate::finding::{Judgement, Unread};
 use crate::key_uses::bucket_key;
 use crate::keys::AtRest;
 use crate::log_buckets::{LogBuckets, LogWriter};
+use crate::records::{Holding, holding};
 
 /// The control.
 pub const CONTROL: Control = Control {
     id: "FERPA-ENC-08",
     title: "Buckets encrypt with a customer key",
-    statement: "Every bucket encrypts new objects with a customer-managed KMS key, but for those into which AWS delivers logs with SSE-S3 only.",
+    statement: "Every bucket encrypts new objects with a customer-managed KMS key, but for those without records into which AWS delivers logs with SSE-S3 only.",
     severity: Severity::High,
     citations: &["34 CFR 99.31(a)(1)(ii)", "NIST SP 800-171r2 3.13.16"],
     why: "With a key of S3's, whoever may read the bucket may read the records; a customer key is a second door with a record of who went through.",
     reads: &[&[
         "s3.bucket.encryption",
+        "s3.bucket.tags",
         "s3.bucket.access_log",
         "elbv2.load_balancer.access_logs",
         "elbv2.load_balancer.load_balancer_type",
@@ -50,6 +52,11 @@ fn verdict(facts: &Facts<'_>, bucket: &Seen<'_, Bucket>) -> Result<Verdict, Unre
     match &bucket.read(&["encryption"])?.encryption {
         Encryption::None => Ok(Verdict::fail("the bucket does not encrypt new objects")),
         Encryption::SseS3 => {
+            bucket.read(&["tags"])?;
+            if holding(&bucket.live().tags) == Holding::Records {
+                let why = "the bucket holds records, and new objects are encrypted with keys of S3's, not with a customer key";
+                return Ok(Verdict::fail(why));
+            }
             let logs = facts.derived::<LogBuckets>(LogBuckets::of);
             let writers = logs.writers(bucket.live())?;
             let by = if writers.contains(&LogWriter::LoadBalancer) {
@@ -75,7 +82,7 @@ mod tests {
 
     use super::CONTROL;
     use crate::finding::Status;
-    use crate::testing::buckets::{bucket, encryption};
+    use crate::testing::buckets::{bucket, classified, encryption};
     use crate::testing::logging::balancer_that_logs;
     use crate::testing::{KEY, customer_key, denied, judged, only};
 
@@ -96,11 +103,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_load_balancer_delivers_only_into_sse_s3() {
-        let plain = || bucket(vec![encryption(ServerSideEncryption::Aes256, None)]);
+        let holding = |what| {
+            let changed = vec![encryption(ServerSideEncryption::Aes256, None), classified(what)];
+            bucket(changed)
+        };
+        let plain = || holding(None);
         let rules = [plain(), balancer_that_logs(Some("records"))].concat();
         let found = judged(&CONTROL, &rules).await;
         assert_eq!(only(&found).0, Status::NotApplicable);
         assert!(only(&found).1.contains("AWS delivers only into one with SSE-S3"));
+        let rules = [holding(Some("access-log")), balancer_that_logs(Some("records"))].concat();
+        assert_eq!(only(&judged(&CONTROL, &rules).await).0, Status::NotApplicable);
+        let records = holding(Some("education-records"));
+        let rules = [records, balancer_that_logs(Some("records"))].concat();
+        let found = judged(&CONTROL, &rules).await;
+        assert_eq!(only(&found).0, Status::Fail, "the log has no business beside records");
         let rules = [plain(), balancer_that_logs(Some("another"))].concat();
         assert_eq!(only(&judged(&CONTROL, &rules).await).0, Status::Fail);
         let denied = denied!(aws_sdk_elasticloadbalancingv2, describe_load_balancers, DescribeLoadBalancersError);

@@ -4,7 +4,7 @@ use data::DbInstance;
 
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::{Facts, Verdict};
-use crate::finding::Judgement;
+use crate::finding::{Judgement, Unread};
 use crate::keys::AtRest;
 
 const CALL: &str = "rds:DescribeDBInstances";
@@ -17,7 +17,7 @@ pub const CONTROL: Control = Control {
     severity: Severity::Medium,
     citations: &["NIST SP 800-171r2 3.13.16"],
     why: "Performance insights keep the text of statements, which may name students.",
-    reads: &[&["rds.instance.performance_insights", "kms.key"]],
+    reads: &[&["rds.instance.performance_insights", "rds.instance.outputs", "kms.key"]],
     remedy: Remedy {
         stack: "`deploy`: performance insights always have the database's key",
         api: "rds:ModifyDBInstance with EnablePerformanceInsights=false, then again with true and PerformanceInsightsKMSKeyId",
@@ -30,6 +30,10 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
     facts.each::<DbInstance>(|instance| {
         let spec = instance.read(&["performance_insights"])?;
         let Some(insights) = &spec.performance_insights else {
+            if instance.live().output("performance_insights") != Some("false") {
+                let what = format!("whether performance insights of {} are on", instance.live().id);
+                return Err(Unread { what, error: None });
+            }
             let off = Verdict::not_applicable("performance insights are off");
             return Ok(off.with(CALL, "PerformanceInsightsEnabled", false));
         };
@@ -54,7 +58,11 @@ mod tests {
         for (instance, status) in [
             (on.clone().performance_insights_kms_key_id(KEY), Status::Pass),
             (on, Status::Fail),
-            (member("records-1", "us-east-1a"), Status::NotApplicable),
+            (
+                member("records-1", "us-east-1a").performance_insights_enabled(false),
+                Status::NotApplicable,
+            ),
+            (member("records-1", "us-east-1a"), Status::Unknown),
             (
                 standalone()
                     .performance_insights_enabled(true)

@@ -70,10 +70,11 @@ mod tests {
     use crate::finding::Status;
     use crate::testing::{denied, judged, only};
 
-    fn instance(status: InstanceStatus) -> Rule {
+    fn instance(status: impl Into<Option<InstanceStatus>>) -> Rule {
+        let status = status.into();
         mock!(aws_sdk_ssoadmin::Client::list_instances).then_output(move || {
             let instance = InstanceMetadata::builder().instance_arn("arn:aws:sso:::instance/a");
-            ListInstancesOutput::builder().instances(instance.status(status.clone()).build()).build()
+            ListInstancesOutput::builder().instances(instance.set_status(status.clone()).build()).build()
         })
     }
 
@@ -106,6 +107,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_listed_is_unknown() {
+        let silent = [instance(None), permission_set()];
+        assert_eq!(only(&judged(&CONTROL, &silent).await).0, Status::Unknown);
         let denied = denied!(aws_sdk_ssoadmin, list_instances, ListInstancesError);
         let found = judged(&CONTROL, &[denied, permission_set()]).await;
         assert_eq!(only(&found).0, Status::Unknown);

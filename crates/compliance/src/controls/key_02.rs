@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use account::{SearchDomain, Table};
 use data::{DbCluster, DbInstance, FileSystem, KinesisStream, ReplicationGroup};
-use engine::{Inspected, Live, Ref};
+use engine::{Inspected, Live};
 use security::{Bucket, Secret};
 
 use crate::control::{Control, Reach, Remedy, Severity};
@@ -18,7 +19,7 @@ use crate::records::{Holding, holding};
 pub const CONTROL: Control = Control {
     id: "FERPA-KEY-02",
     title: "Each store of records has a key of its own",
-    statement: "No two kinds of record store share a customer key, so that deleting a key destroys that store and no other.",
+    statement: "No two record stores share a customer key, so that deleting a key destroys that store and no other.",
     severity: Severity::Medium,
     citations: &["34 CFR 99.35(b)(2)", "NIST SP 800-171r2 3.8.3"],
     why: "Records that have to be destroyed, backups included, are destroyed by deleting their key; a shared key takes others with it or cannot be deleted.",
@@ -26,10 +27,15 @@ pub const CONTROL: Control = Control {
         "rds.cluster.kms_key",
         "rds.instance.kms_key",
         "rds.instance.cluster",
+        "rds.instance.standalone",
         "elasticache.replication_group.kms_key",
         "kinesis.stream.key",
         "efs.file_system.key",
         "secretsmanager.secret.kms_key",
+        "dynamodb.table.kms_key",
+        "dynamodb.table.tags",
+        "opensearch.domain.kms_key",
+        "opensearch.domain.tags",
         "s3.bucket.encryption",
         "s3.bucket.tags",
         "s3.bucket.access_log",
@@ -46,8 +52,10 @@ pub const CONTROL: Control = Control {
     judge,
 };
 
-/// A kind of store, in a word.
+/// What holds records, or secrets. A vault is none: what it holds is copies of a store, and has that store's key so
+/// that they go with it.
 trait Store: Inspected {
+    /// In a word.
     const NAME: &'static str;
     const CALL: &'static str;
 
@@ -78,14 +86,21 @@ macro_rules! store {
 }
 
 store!(DbCluster, kms_key, "database", "rds:DescribeDBClusters");
-// An instance of a cluster has the cluster's storage.
+// An instance of a cluster has the cluster's storage, and AWS gives a copy in the same region its source's key.
 store!(DbInstance, kms_key, "database", "rds:DescribeDBInstances", |live: &Live<DbInstance>| {
-    live.spec.cluster.is_none()
+    let source = live.spec.standalone.as_ref().and_then(|own| own.replica_of.as_deref());
+    live.spec.cluster.is_none() && source.is_none_or(|source| source.starts_with("arn:"))
 });
 store!(ReplicationGroup, kms_key, "cache", "elasticache:DescribeReplicationGroups");
 store!(KinesisStream, key, "stream", "kinesis:DescribeStreamSummary");
 store!(FileSystem, key, "file system", "elasticfilesystem:DescribeFileSystems");
 store!(Secret, kms_key, "secret", "secretsmanager:ListSecrets");
+store!(Table, kms_key, "table", "dynamodb:DescribeTable", |live: &Live<Table>| {
+    holding(&live.tags) != Holding::Other
+});
+store!(SearchDomain, kms_key, "search domain", "es:DescribeDomains", |live: &Live<SearchDomain>| {
+    holding(&live.tags) != Holding::Other
+});
 
 impl Store for Bucket {
     const NAME: &'static str = "bucket";
@@ -102,10 +117,24 @@ impl Store for Bucket {
     }
 }
 
-/// Which kinds of store each key encrypts, by the key's id.
+/// Which stores each key encrypts, by the key's id.
 struct Shares {
-    stores: BTreeMap<String, BTreeSet<&'static str>>,
+    stores: BTreeMap<String, BTreeSet<One>>,
     unread: Option<Unread>,
+}
+
+/// A store.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct One {
+    name: &'static str,
+    kind: &'static str,
+    id: String,
+}
+
+impl One {
+    fn of<S: Store>(live: &Live<S>) -> Self {
+        Self { name: S::NAME, kind: S::KIND, id: live.id.clone() }
+    }
 }
 
 impl Shares {
@@ -117,19 +146,19 @@ impl Shares {
         found.add::<KinesisStream>(facts);
         found.add::<FileSystem>(facts);
         found.add::<Secret>(facts);
+        found.add::<Table>(facts);
+        found.add::<SearchDomain>(facts);
         found.add::<Bucket>(facts);
         found
     }
 
     fn add<S: Store>(&mut self, facts: &Facts<'_>) {
-        let all = match facts.all::<S>() {
-            Ok(all) => all,
-            Err(unread) => return self.unread = Some(unread),
-        };
-        for live in all.iter().filter(|live| S::is_store(facts, live)) {
+        let (known, unread) = facts.listed::<S>();
+        self.unread = self.unread.take().or(unread);
+        for live in known.iter().filter(|live| S::is_store(facts, live)) {
             match S::key(&Seen::of(live)) {
                 Ok(Some(key)) => {
-                    self.stores.entry(key_id(facts, &key)).or_default().insert(S::NAME);
+                    self.stores.entry(key_id(facts, &key)).or_default().insert(One::of(live));
                 }
                 Ok(None) => {}
                 // Strangers' settings are not read in the audit of a stack.
@@ -147,6 +176,8 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
         each::<ReplicationGroup>(facts),
         each::<KinesisStream>(facts),
         each::<FileSystem>(facts),
+        each::<Table>(facts),
+        each::<SearchDomain>(facts),
         facts.each_where::<Bucket>(
             |live| holding(&live.tags) == Holding::Records || live.unreadable.contains_key("tags"),
             |bucket| {
@@ -171,23 +202,23 @@ fn verdict<S: Store>(facts: &Facts<'_>, store: &Seen<'_, S>) -> Result<Verdict, 
     }
     let id = key.as_deref().map(|key| key_id(facts, key)).unwrap_or_default();
     let shares = facts.derived::<Shares>(Shares::of);
-    let others = shares.stores.get(&id).into_iter().flatten().filter(|other| **other != name);
-    let others: Vec<&str> = others.copied().collect();
+    let this = One::of(store.live());
+    let others = shares.stores.get(&id).into_iter().flatten().filter(|other| **other != this);
+    let others: Vec<String> = others.map(|one| format!("{} {}", one.name, one.id)).collect();
     if !others.is_empty() {
-        let others = others.join(", ");
-        let why = format!("the {name} shares its key with another kind of store: {others}");
+        let why = format!("the {name} shares its key with the {}", others.join(", the "));
         return Ok(evidence(Verdict::fail(why)));
     }
     match &shares.unread {
         Some(unread) => Err(unread.clone()),
         None => {
-            let why = format!("the {name} shares its key with no other kind of store");
+            let why = format!("the {name} shares its key with no other store");
             Ok(evidence(Verdict::pass(why)))
         }
     }
 }
 
-fn text<M>(key: &Option<Ref<M>>) -> Option<String> {
+fn text(key: &Option<impl ToString>) -> Option<String> {
     key.as_ref().map(ToString::to_string)
 }
 
@@ -205,13 +236,21 @@ mod tests {
     use crate::finding::{Judgement, Status};
     use crate::testing::buckets::{bucket, classified};
     use crate::testing::kms::key;
-    use crate::testing::{KEY, denied, judged};
+    use crate::testing::rds::{instances, member, standalone};
+    use crate::testing::{KEY, beside, denied, judged, only};
 
     fn cluster(key: Option<&'static str>) -> Rule {
+        clusters(&["records"], key)
+    }
+
+    fn clusters(names: &'static [&'static str], key: Option<&'static str>) -> Rule {
         mock!(aws_sdk_rds::Client::describe_db_clusters).then_output(move || {
-            let cluster = DbCluster::builder().db_cluster_identifier("records");
-            let cluster = cluster.storage_encrypted(true).set_kms_key_id(key.map(str::to_owned)).build();
-            DescribeDbClustersOutput::builder().db_clusters(cluster).build()
+            let cluster = |name: &&str| {
+                let cluster = DbCluster::builder().db_cluster_identifier(*name);
+                cluster.storage_encrypted(true).set_kms_key_id(key.map(str::to_owned)).build()
+            };
+            let all = names.iter().map(cluster).collect();
+            DescribeDbClustersOutput::builder().set_db_clusters(Some(all)).build()
         })
     }
 
@@ -249,6 +288,39 @@ mod tests {
         assert_eq!(status(&shared, "efs.file_system"), Status::Fail);
         let none = judged(&CONTROL, &key(vec![cluster(None)])).await;
         assert_eq!(status(&none, "rds.cluster"), Status::Fail);
+    }
+
+    #[tokio::test]
+    async fn two_stores_of_a_kind_may_not_share_either() {
+        let both = clusters(&["archive", "records"], Some(KEY));
+        let found = judged(&CONTROL, &key(vec![both])).await;
+        let said: Vec<_> = found.iter().map(|one| (one.status, one.message.as_str())).collect();
+        let why = [
+            (Status::Fail, "the database shares its key with the database records"),
+            (Status::Fail, "the database shares its key with the database archive"),
+        ];
+        assert_eq!(said, why);
+    }
+
+    #[tokio::test]
+    async fn instances_of_a_cluster_and_copies_in_the_region_have_their_source_s_key() {
+        let replica = standalone().db_instance_identifier("ledger-copy");
+        let replica = replica.read_replica_source_db_instance_identifier("ledger").build();
+        let other = member("archive-1", "us-east-1a").db_cluster_identifier("archive");
+        let other = other.kms_key_id("another").build();
+        let rules = key(vec![instances(vec![standalone().build(), replica, other])]);
+        let found = judged(&CONTROL, &rules).await;
+        assert_eq!(only(&found).0, Status::Pass, "{found:#?}");
+    }
+
+    #[tokio::test]
+    async fn a_table_is_a_store_unless_it_says_otherwise() {
+        let with = |tags| [key(vec![cluster(Some(KEY))]), beside::table(Some(KEY), tags)].concat();
+        let found = judged(&CONTROL, &with(&[])).await;
+        assert_eq!(status(&found, "rds.cluster"), Status::Fail, "{found:#?}");
+        assert_eq!(status(&found, "dynamodb.table"), Status::Fail);
+        let found = judged(&CONTROL, &with(&[("DataClassification", "none")])).await;
+        assert_eq!(status(&found, "rds.cluster"), Status::Pass, "{found:#?}");
     }
 
     #[tokio::test]

@@ -36,6 +36,12 @@ pub const CONTROL: Control = Control {
         "sns.topic.kms_key",
         "logs.log_group.kms_key",
         "lambda.function.kms_key",
+        "dynamodb.table.kms_key",
+        "opensearch.domain.kms_key",
+        "ec2.volume.kms_key",
+        "ec2.snapshot.kms_key",
+        "rds.cluster_snapshot.kms_key",
+        "rds.snapshot.kms_key",
     ]],
     remedy: Remedy {
         stack: "`deploy`: it takes the deletion back and enables the key",
@@ -80,14 +86,18 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ec2::operation::describe_volumes::DescribeVolumesOutput;
+    use aws_sdk_ec2::types::Volume;
     use aws_sdk_kms::types::KeyState;
-    use aws_smithy_mocks::Rule;
+    use aws_sdk_rds::operation::describe_db_snapshots::DescribeDbSnapshotsOutput;
+    use aws_sdk_rds::types::DbSnapshot;
+    use aws_smithy_mocks::{Rule, mock};
 
     use super::CONTROL;
     use crate::finding::Status;
     use crate::testing::buckets::bucket;
     use crate::testing::kms::{described, key};
-    use crate::testing::{denied, judged};
+    use crate::testing::{KEY, beside, denied, judged};
 
     fn dying() -> Rule {
         described(|it| it.enabled(false).key_state(KeyState::PendingDeletion))
@@ -104,6 +114,32 @@ mod tests {
         let off = described(|it| it.enabled(false).key_state(KeyState::Disabled));
         let found = judged(&CONTROL, &used(off)).await;
         assert_eq!(found[0].status, Status::Fail);
+    }
+
+    #[tokio::test]
+    async fn tables_volumes_and_snapshots_use_keys_too() {
+        let volumes = || {
+            mock!(aws_sdk_ec2::Client::describe_volumes).then_output(|| {
+                let one = Volume::builder().volume_id("vol-1").encrypted(true).kms_key_id(KEY);
+                DescribeVolumesOutput::builder().volumes(one.build()).build()
+            })
+        };
+        let snapshots = || {
+            mock!(aws_sdk_rds::Client::describe_db_snapshots).then_output(|| {
+                let one = DbSnapshot::builder().db_snapshot_identifier("last").encrypted(true);
+                let one = one.kms_key_id(KEY).build();
+                DescribeDbSnapshotsOutput::builder().db_snapshots(one).build()
+            })
+        };
+        for (user, rules) in [
+            ("dynamodb.table grades", beside::table(Some(KEY), &[])),
+            ("ec2.volume vol-1", vec![volumes()]),
+            ("rds.snapshot last", vec![snapshots()]),
+        ] {
+            let found = judged(&CONTROL, &[key(vec![dying()]), rules].concat()).await;
+            let why = format!("the key is about to be deleted, and {user} is encrypted with it");
+            assert_eq!((found[0].status, &found[0].message), (Status::Fail, &why));
+        }
     }
 
     #[tokio::test]

@@ -1,14 +1,12 @@
 //! FERPA-LOG-01: a trail records every call, in all regions.
 
-use std::collections::BTreeSet;
-
 use engine::Inspected;
 use security::Trail;
-use security::trail::EventSelector;
 
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::{Facts, Seen, Verdict};
 use crate::finding::{Judgement, Unread};
+use crate::trails::records_management;
 
 /// The control.
 pub const CONTROL: Control = Control {
@@ -37,9 +35,8 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
 
 fn verdict(facts: &Facts<'_>) -> Result<Verdict, Unread> {
     let call = "cloudtrail:DescribeTrails";
-    let trails = facts.all::<Trail>()?;
+    let (trails, mut unread) = facts.listed::<Trail>();
     let mut lacks = Vec::new();
-    let mut unread = None;
     for live in trails.iter() {
         match lack(&Seen::of(live)) {
             Ok(None) => {
@@ -71,16 +68,6 @@ fn lack(trail: &Seen<'_, Trail>) -> Result<Option<&'static str>, Unread> {
     }
     let all = records_management(&trail.read(&["event_selectors"])?.event_selectors);
     Ok((!all).then_some("leaves out management calls"))
-}
-
-/// Whether calls that read and calls that write are recorded.
-fn records_management(selectors: &BTreeSet<EventSelector>) -> bool {
-    let recorded = |what: &str| {
-        selectors.iter().any(|selector| {
-            selector.management_events && matches!(&*selector.read_write, all if all == "All" || all == what)
-        })
-    };
-    recorded("ReadOnly") && recorded("WriteOnly")
 }
 
 #[cfg(test)]
@@ -115,10 +102,21 @@ mod tests {
                 .include_management_events(true);
             GetEventSelectorsOutput::builder().event_selectors(selector.build()).build()
         });
-        let mut rules = vec![reads];
-        rules.extend(trail(|it| it));
-        let found = judged(&CONTROL, &rules).await;
-        assert!(only(&found).1.ends_with("leaves out management calls"), "{}", only(&found).1);
+        let but_kms = mock!(aws_sdk_cloudtrail::Client::get_event_selectors).then_output(|| {
+            let selector = EventSelector::builder()
+                .read_write_type(ReadWriteType::All)
+                .include_management_events(true)
+                .exclude_management_event_sources("kms.amazonaws.com");
+            GetEventSelectorsOutput::builder().event_selectors(selector.build()).build()
+        });
+        for less in [reads, but_kms] {
+            let mut rules = vec![less];
+            rules.extend(trail(|it| it));
+            let found = judged(&CONTROL, &rules).await;
+            let (status, message) = only(&found);
+            assert_eq!(status, Status::Fail);
+            assert!(message.ends_with("leaves out management calls"), "{message}");
+        }
     }
 
     #[tokio::test]

@@ -1,12 +1,13 @@
 //! FERPA-LOG-04: the trail's bucket keeps what it gets.
 
 use security::bucket::LockMode;
-use security::{Bucket, Trail};
+use security::Bucket;
 
 use crate::buckets::exposure;
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::{Facts, Seen, Verdict};
 use crate::finding::{Judgement, Unread};
+use crate::trails;
 
 /// The control.
 pub const CONTROL: Control = Control {
@@ -36,7 +37,7 @@ pub const CONTROL: Control = Control {
 };
 
 fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
-    facts.each::<Trail>(|trail| {
+    trails::each(facts, |trail| {
         let name = &trail.read(&["bucket"])?.bucket;
         let Some(bucket) = facts.find::<Bucket>(name.as_str())? else {
             let what = format!("the bucket {name}, which is not of this account and region,");

@@ -57,10 +57,8 @@ struct Selected {
 impl Recorded {
     fn of(facts: &Facts<'_>) -> Self {
         let mut found = Self { selected: Vec::new(), unread: None };
-        let trails = match facts.all::<Trail>() {
-            Ok(trails) => trails,
-            Err(unread) => return Self { unread: Some(unread), ..found },
-        };
+        let (trails, unread) = facts.listed::<Trail>();
+        found.unread = unread;
         for live in trails.iter() {
             let spec = match Seen::of(live).read(&["event_selectors", "logging"]) {
                 Ok(spec) => spec,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use compute::{LoadBalancer, LogGroup};
 use engine::{Inspected, Live};
+use jiff::Timestamp;
 use security::bucket::LifecycleRule;
 use security::{Bucket, Trail};
 
@@ -24,6 +25,7 @@ pub const CONTROL: Control = Control {
         "logs.log_group.retention_days",
         "logs.log_group.tags",
         "apigateway.stage.access_logs",
+        "apigatewayv2.api.stages",
         "s3.bucket.lifecycle",
         "s3.bucket.object_lock",
         "s3.bucket.retention",
@@ -33,7 +35,7 @@ pub const CONTROL: Control = Control {
     ]],
     remedy: Remedy {
         stack: "`logs.retention_days`, `logs.disclosure_retention_days`, `security.trail_lock_days` and `security.load_balancer_log_days`",
-        api: "logs:PutRetentionPolicy with retentionInDays; s3:PutLifecycleConfiguration with Expiration.Days",
+        api: "logs:PutRetentionPolicy with retentionInDays; s3:PutLifecycleConfiguration with Expiration.Days and no Expiration.Date",
     },
     reach: Reach::Stack,
     judge,
@@ -85,31 +87,25 @@ fn log_paths(facts: &Facts<'_>) -> (BTreeMap<String, Vec<String>>, Vec<Judgement
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         paths.entry(bucket.to_owned()).or_default().push(format!("{prefix}AWSLogs/"));
     };
-    match facts.all::<Trail>() {
-        Ok(trails) => {
-            for Live { spec, .. } in trails.iter() {
-                add(spec.bucket.as_str(), spec.key_prefix.as_deref().unwrap_or_default());
-            }
-        }
-        Err(unread) => unknown.push(facts.whole(Trail::KIND, Err(unread))),
+    let (trails, unread) = facts.listed::<Trail>();
+    for Live { spec, .. } in trails.iter() {
+        add(spec.bucket.as_str(), spec.key_prefix.as_deref().unwrap_or_default());
     }
-    match facts.all::<LoadBalancer>() {
-        Ok(balancers) => {
-            let own = |live: &&Live<LoadBalancer>| facts.is_subject(LoadBalancer::KIND, &live.id);
-            for live in balancers.iter().filter(own) {
-                let seen = Seen::of(live);
-                match seen.read(&["access_logs"]) {
-                    Ok(spec) => {
-                        if let Some(logs) = &spec.access_logs {
-                            add(logs.bucket.as_str(), &logs.prefix);
-                        }
-                    }
-                    Err(unread) => unknown.push(facts.about(&seen, Err(unread))),
+    unknown.extend(unread.map(|unread| facts.whole(Trail::KIND, Err(unread))));
+    let (balancers, unread) = facts.listed::<LoadBalancer>();
+    let own = |live: &&Live<LoadBalancer>| facts.is_subject(LoadBalancer::KIND, &live.id);
+    for live in balancers.iter().filter(own) {
+        let seen = Seen::of(live);
+        match seen.read(&["access_logs"]) {
+            Ok(spec) => {
+                if let Some(logs) = &spec.access_logs {
+                    add(logs.bucket.as_str(), &logs.prefix);
                 }
             }
+            Err(unread) => unknown.push(facts.about(&seen, Err(unread))),
         }
-        Err(unread) => unknown.push(facts.whole(LoadBalancer::KIND, Err(unread))),
     }
+    unknown.extend(unread.map(|unread| facts.whole(LoadBalancer::KIND, Err(unread))));
     (paths, unknown)
 }
 
@@ -123,7 +119,12 @@ fn bucket_verdict(
         let at = &rule.prefix;
         rule.enabled && paths.iter().any(|path| path.starts_with(at) || at.starts_with(path))
     };
-    let expiry = spec.lifecycle.values().filter(concerns).filter_map(|r| r.expire_after_days).min();
+    let rules = || spec.lifecycle.values().filter(concerns);
+    let days = rules().filter_map(|rule| rule.expire_after_days).min();
+    let date = rules().filter_map(|rule| rule.expire_on.as_deref()).min();
+    // Everything goes then, however young.
+    let left = date.map(|date| days_until(facts, date));
+    let expiry = days.into_iter().chain(left).min();
     // A locked object survives its expiry, as a former version.
     let lock = spec.retention.as_ref().filter(|_| spec.object_lock).map_or(0, |lock| lock.days);
     let floor = u32::try_from(facts.settings().floors.log_retention_days).unwrap_or(0);
@@ -134,26 +135,37 @@ fn bucket_verdict(
         }
         Some(days) => Verdict::pass(format!("log files are kept for {days} days")),
     };
-    Ok(verdict.with("s3:GetLifecycleConfiguration", "Expiration.Days", expiry).with(
-        "s3:GetBucketObjectLockConfiguration",
-        "DefaultRetention.Days",
-        lock,
-    ))
+    let call = "s3:GetLifecycleConfiguration";
+    let verdict = verdict.with(call, "Expiration.Days", days);
+    let verdict = match date {
+        Some(date) => verdict.with(call, "Expiration.Date", date),
+        None => verdict,
+    };
+    Ok(verdict.with("s3:GetBucketObjectLockConfiguration", "DefaultRetention.Days", lock))
+}
+
+/// Whole days from now; none when it is past, or no time at all.
+fn days_until(facts: &Facts<'_>, date: &str) -> u32 {
+    let seconds = date.parse::<Timestamp>().map_or(0, |end| end.duration_since(facts.now()).as_secs());
+    u32::try_from(seconds / (24 * 60 * 60)).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_apigatewayv2::types::{AccessLogSettings, ProtocolType};
     use aws_sdk_s3::operation::get_bucket_lifecycle_configuration::GetBucketLifecycleConfigurationOutput;
     use aws_sdk_s3::operation::list_buckets::ListBucketsOutput;
     use aws_sdk_s3::types::{
         Bucket, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
     };
     use aws_smithy_mocks::{Rule, mock};
+    use aws_smithy_types::DateTime;
 
     use super::CONTROL;
     use crate::finding::Status;
     use crate::settings::{Floors, Settings};
-    use crate::testing::{denied, judged, judged_with, log_group, only, stage, trail};
+    use crate::testing::apigateway::http_api;
+    use crate::testing::{GROUP, NOW, denied, judged, judged_with, log_group, only, stage, trail};
 
     #[tokio::test]
     async fn the_floor_and_for_ever_are_long_enough() {
@@ -186,6 +198,18 @@ mod tests {
         assert_eq!(only(&found).0, Status::Fail);
         assert!(only(&found).1.contains("record disclosures"), "{}", only(&found).1);
 
+        let side_door = |days| {
+            let mut rules = log_group(move |it| it.retention_in_days(days));
+            rules.extend(http_api(ProtocolType::Http, |it| it, |it| it, |it| {
+                let group = format!("arn:aws:logs:us-east-1:123456789012:log-group:{GROUP}:*");
+                let logs = AccessLogSettings::builder().destination_arn(group).format("{}");
+                it.access_log_settings(logs.build())
+            }));
+            rules
+        };
+        assert_eq!(only(&judged(&CONTROL, &side_door(731)).await).0, Status::Fail);
+        assert_eq!(only(&judged(&CONTROL, &side_door(2557)).await).0, Status::Pass);
+
         // Whether somebody's log is an access log cannot be told without the stages.
         let mut rules = log_group(|it| it.retention_in_days(731));
         rules.push(denied!(aws_sdk_apigateway, get_rest_apis, GetRestApisError));
@@ -193,13 +217,17 @@ mod tests {
     }
 
     fn log_bucket(prefix: &'static str, days: i32) -> Vec<Rule> {
+        expiring(prefix, LifecycleExpiration::builder().days(days).build())
+    }
+
+    fn expiring(prefix: &'static str, expiration: LifecycleExpiration) -> Vec<Rule> {
         let bucket = || Bucket::builder().name("trail-logs").build();
         let rule = move || {
             LifecycleRule::builder()
                 .id("expire")
                 .status(ExpirationStatus::Enabled)
                 .filter(LifecycleRuleFilter::builder().prefix(prefix).build())
-                .expiration(LifecycleExpiration::builder().days(days).build())
+                .expiration(expiration.clone())
         };
         let mut rules = vec![
             mock!(aws_sdk_s3::Client::list_buckets)
@@ -221,6 +249,19 @@ mod tests {
         let found = judged(&CONTROL, &log_bucket("AWSLogs/", 30)).await;
         let message = "log files expire after 30 days, and 365 are wanted";
         assert_eq!(only(&found), (Status::Fail, message));
+    }
+
+    #[tokio::test]
+    async fn a_day_on_which_all_files_go_is_as_far_away_as_the_floor() {
+        let in_days = |days: i64| {
+            let day = DateTime::from_secs(NOW.as_second() + days * 24 * 60 * 60);
+            expiring("", LifecycleExpiration::builder().date(day).build())
+        };
+        let tomorrow = judged(&CONTROL, &in_days(1)).await;
+        let message = "log files expire after 1 days, and 365 are wanted";
+        assert_eq!(only(&tomorrow), (Status::Fail, message));
+        assert_eq!(only(&judged(&CONTROL, &in_days(-1)).await).0, Status::Fail);
+        assert_eq!(only(&judged(&CONTROL, &in_days(365)).await).0, Status::Pass);
     }
 
     #[tokio::test]

@@ -13,12 +13,13 @@ use crate::facts::{Facts, Seen, Verdict};
 use crate::filter_pattern::Pattern;
 use crate::finding::{Judgement, Unread};
 use crate::keys::account_of;
+use crate::trails::records_management;
 
 /// The control.
 pub const CONTROL: Control = Control {
     id: "FERPA-LOG-12",
     title: "Alarms ring for what a breach begins with",
-    statement: "Metric filters of a trail's log group count the use of the root user, disabled or deleted keys, stopped trails, changed security groups and denied calls, and an alarm that tells somebody listens to each.",
+    statement: "Metric filters of the log group of a trail of all management calls count the use of the root user, disabled or deleted keys, stopped trails, changed security groups and denied calls, and an alarm that acts, on a topic that exists or by itself, listens to each. Who is subscribed to the topic is said and not judged.",
     severity: Severity::High,
     citations: &[
         "34 CFR 99.31(a)(1)(ii)",
@@ -37,6 +38,7 @@ pub const CONTROL: Control = Control {
         "cloudwatch.alarm.actions_enabled",
         "cloudwatch.alarm.alarm_actions",
         "cloudtrail.trail.log_group",
+        "cloudtrail.trail.event_selectors",
         "logs.log_group.metric_filters",
         "sns.topic.subscriptions",
     ]],
@@ -117,10 +119,11 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
 }
 
 fn verdict(facts: &Facts<'_>) -> Result<Verdict, Unread> {
-    let filters = filters(facts)?;
+    let Filters { filters, unread } = filters(facts)?;
     if filters.is_empty() {
-        let bad = "no trail delivers to a log group whose events are counted, so no alarm can ring";
-        return Ok(Verdict::fail(bad).with("logs:DescribeMetricFilters", "metricFilters", 0));
+        let bad = "no trail of all management calls delivers to a log group whose events are counted, so no alarm can ring";
+        let verdict = Verdict::fail(bad).with("logs:DescribeMetricFilters", "metricFilters", 0);
+        return unread.map_or(Ok(verdict), Err);
     }
     let alarms = facts.all::<Alarm>()?;
     let mut silent: Vec<String> = Vec::new();
@@ -143,6 +146,10 @@ fn verdict(facts: &Facts<'_>) -> Result<Verdict, Unread> {
             }
         }
     }
+    // What could not be read may count what nothing else does.
+    if let Some(unread) = unread.filter(|_| !silent.is_empty()) {
+        return Err(unread);
+    }
     let verdict = if silent.is_empty() {
         Verdict::pass(format!("alarms ring for all of it{}", deaf(facts, &topics)?))
     } else {
@@ -153,20 +160,43 @@ fn verdict(facts: &Facts<'_>) -> Result<Verdict, Unread> {
 }
 
 /// What is counted in the log groups that trails deliver to.
-fn filters(facts: &Facts<'_>) -> Result<Vec<(Pattern, MetricFilter)>, Unread> {
-    let trails = facts.all::<Trail>()?;
-    let groups = trails.iter().filter_map(|trail| trail.spec.log_group.as_ref());
-    let groups: BTreeSet<&str> = groups.map(|group| group.arn.as_str()).collect();
-    let mut found = Vec::new();
+struct Filters {
+    filters: Vec<(Pattern, MetricFilter)>,
+    /// Why there may be others.
+    unread: Option<Unread>,
+}
+
+fn filters(facts: &Facts<'_>) -> Result<Filters, Unread> {
+    let (trails, mut unread) = facts.listed::<Trail>();
+    let mut groups: BTreeSet<&str> = BTreeSet::new();
+    for trail in trails.iter() {
+        let Some(group) = &trail.spec.log_group else { continue };
+        match Seen::of(trail).read(&["event_selectors"]) {
+            // What a trail leaves out is counted nowhere.
+            Ok(spec) if records_management(&spec.event_selectors) => {
+                groups.insert(group.arn.as_str());
+            }
+            Ok(_) => {}
+            Err(why) => unread = Some(why),
+        }
+    }
+    let mut filters = Vec::new();
     for name in groups {
         let Some(group) = facts.find::<LogGroup>(name)? else { continue };
-        let filters = &Seen::of(&group).read(&["metric_filters"])?.metric_filters;
+        let of_group = match Seen::of(&group).read(&["metric_filters"]) {
+            Ok(spec) => &spec.metric_filters,
+            Err(why) => {
+                unread = Some(why);
+                continue;
+            }
+        };
         let read = |filter: &MetricFilter| (Pattern::of(&filter.pattern), filter.clone());
         let ordinary = event(facts, ("ec2", "DescribeInstances"), json!({}));
         // An alarm that rings for everything tells nothing.
-        found.extend(filters.values().map(read).filter(|(pattern, _)| !pattern.matches(&ordinary)));
+        let some = of_group.values().map(read).filter(|(pattern, _)| !pattern.matches(&ordinary));
+        filters.extend(some);
     }
-    Ok(found)
+    Ok(Filters { filters, unread })
 }
 
 /// The alarm that rings for a call and who is told, or why none does.
@@ -234,7 +264,7 @@ fn told(facts: &Facts<'_>, alarm: &Alarm) -> Result<Option<String>, Unread> {
     Ok(None)
 }
 
-/// Says so where nobody is subscribed to the topics. That is no breach of the stack: only people can give
+/// Says so where nobody is subscribed to the topics. That is no fault of the stack: only people can give
 /// an address, and confirm it.
 fn deaf(facts: &Facts<'_>, topics: &BTreeSet<String>) -> Result<&'static str, Unread> {
     for name in topics {
@@ -245,7 +275,7 @@ fn deaf(facts: &Facts<'_>, topics: &BTreeSet<String>) -> Result<&'static str, Un
             return Ok("");
         }
     }
-    Ok(", but nobody is subscribed to hear them")
+    Ok(", but nobody hears them: no topic that they notify has a subscription")
 }
 
 /// An event as CloudTrail writes it.
@@ -274,6 +304,8 @@ fn event(facts: &Facts<'_>, (service, name): (&str, &str), says: Value) -> Value
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_cloudtrail::operation::get_event_selectors::GetEventSelectorsOutput;
+    use aws_sdk_cloudtrail::types::{EventSelector, ReadWriteType};
     use aws_sdk_cloudwatch::operation::describe_alarms::DescribeAlarmsOutput;
     use aws_sdk_cloudwatch::operation::list_tags_for_resource::ListTagsForResourceOutput;
     use aws_sdk_cloudwatch::types::builders::MetricAlarmBuilder;
@@ -344,6 +376,15 @@ mod tests {
         change: fn(MetricAlarmBuilder) -> MetricAlarmBuilder,
         subscribed: bool,
     ) -> Vec<Judgement> {
+        judged(&CONTROL, &account(patterns, change, subscribed)).await
+    }
+
+    /// A trail whose log group has these filters, each with an alarm on a topic.
+    fn account(
+        patterns: &'static [&'static str],
+        change: fn(MetricAlarmBuilder) -> MetricAlarmBuilder,
+        subscribed: bool,
+    ) -> Vec<Rule> {
         let mut rules = vec![metric_filters(patterns)];
         rules.extend(log_group(|it| it));
         rules.extend(trail(|it| {
@@ -352,7 +393,7 @@ mod tests {
         }));
         rules.extend(alarms(change));
         rules.extend(topic(subscribed));
-        judged(&CONTROL, &rules).await
+        rules
     }
 
     #[tokio::test]
@@ -364,7 +405,7 @@ mod tests {
     #[tokio::test]
     async fn that_nobody_is_subscribed_is_said() {
         let found = found(CIS, |it| it, false).await;
-        let message = "alarms ring for all of it, but nobody is subscribed to hear them";
+        let message = "alarms ring for all of it, but nobody hears them: no topic that they notify has a subscription";
         assert_eq!(only(&found), (Status::Pass, message));
     }
 
@@ -403,6 +444,22 @@ mod tests {
 
         let everything = found(&["", "", "", "", ""], |it| it, true).await;
         assert_eq!(only(&everything).0, Status::Fail);
+    }
+
+    #[tokio::test]
+    async fn a_trail_that_leaves_out_keys_counts_for_nothing() {
+        let but_kms = mock!(aws_sdk_cloudtrail::Client::get_event_selectors).then_output(|| {
+            let selector = EventSelector::builder()
+                .read_write_type(ReadWriteType::All)
+                .include_management_events(true)
+                .exclude_management_event_sources("kms.amazonaws.com");
+            GetEventSelectorsOutput::builder().event_selectors(selector.build()).build()
+        });
+        let unread = denied!(aws_sdk_cloudtrail, get_event_selectors, GetEventSelectorsError);
+        for (selectors, status) in [(but_kms, Status::Fail), (unread, Status::Unknown)] {
+            let rules = [vec![selectors], account(CIS, |it| it, true)].concat();
+            assert_eq!(only(&judged(&CONTROL, &rules).await).0, status);
+        }
     }
 
     #[tokio::test]

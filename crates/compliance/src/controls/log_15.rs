@@ -1,6 +1,6 @@
 //! FERPA-LOG-15: disclosures are recorded where the record cannot be altered.
 
-use api::Stage;
+use api::{HttpApi, Stage};
 use compute::{LoadBalancer, LogGroup};
 use data::DeliveryStream;
 use engine::{Inspected, Place, Status};
@@ -8,6 +8,7 @@ use security::Bucket;
 use security::bucket::LockMode;
 
 use crate::control::{Control, Reach, Remedy, Severity};
+use crate::disclosure;
 use crate::facts::{Facts, Seen, Verdict};
 use crate::finding::{Judgement, Unread};
 use crate::policy::Document;
@@ -22,6 +23,7 @@ pub const CONTROL: Control = Control {
     why: "A school has to show who asked for and obtained a student's records, for as long as it keeps them; a log that an administrator can delete shows nothing.",
     reads: &[&[
         "apigateway.stage.access_logs",
+        "apigatewayv2.api.stages",
         "logs.log_group.subscription_filters",
         "firehose.delivery_stream.bucket",
         "firehose.delivery_stream.status",
@@ -33,14 +35,15 @@ pub const CONTROL: Control = Control {
     ]],
     remedy: Remedy {
         stack: "`deploy`; `security.disclosure_lock_days` and `security.object_lock` say how long and how firmly",
-        api: "apigateway:UpdateStage with accessLogSettings, logs:PutSubscriptionFilter with an empty pattern, s3:PutObjectLockConfiguration with a DefaultRetention in COMPLIANCE mode",
+        api: "apigateway:UpdateStage with accessLogSettings (apigatewayv2:UpdateStage for an HTTP API), logs:PutSubscriptionFilter with an empty pattern, s3:PutObjectLockConfiguration with a DefaultRetention in COMPLIANCE mode",
     },
     reach: Reach::Stack,
     judge,
 };
 
 fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
-    let stages = facts.each::<Stage>(|stage| verdict(facts, stage));
+    let rest = facts.each::<Stage>(|stage| verdict(facts, stage));
+    let stages = [rest, facts.each::<HttpApi>(|api| http(facts, api))].concat();
     if !stages.is_empty() {
         return stages;
     }
@@ -59,25 +62,47 @@ fn verdict(facts: &Facts<'_>, stage: &Seen<'_, Stage>) -> Result<Verdict, Unread
     let destination = logs.map(|logs| logs.destination.as_str());
     let verdict = match destination {
         None => Verdict::fail("the stage writes no access log"),
-        Some(destination) => kept(facts, destination)?,
+        Some(destination) => kept(facts, destination)?.unwrap_or_else(Verdict::fail),
     };
     Ok(verdict.with("apigateway:GET", "accessLogSettings.destinationArn", destination))
 }
 
-/// Whether what is logged to a log group or delivery stream ends up in a locked bucket.
-fn kept(facts: &Facts<'_>, destination: &str) -> Result<Verdict, Unread> {
+/// All stages of an HTTP or WebSocket API.
+fn http(facts: &Facts<'_>, api: &Seen<'_, HttpApi>) -> Result<Verdict, Unread> {
+    let stages = &api.read(&["stages"])?.stages;
+    let (mut good, mut faults, mut unread) = (None, Vec::new(), None);
+    for (name, stage) in stages {
+        match disclosure::destination(stage).map(|destination| kept(facts, destination)) {
+            None => faults.push(format!("the stage {name} writes no access log")),
+            Some(Ok(Ok(recorded))) => good = Some(recorded),
+            Some(Ok(Err(why))) => faults.push(format!("of the stage {name}, {why}")),
+            Some(Err(why)) => unread = Some(why),
+        }
+    }
+    let destinations: Vec<_> = stages.values().filter_map(disclosure::destination).collect();
+    let verdict = match (faults.is_empty(), unread, good) {
+        (false, ..) => Verdict::fail(faults.join("; ")),
+        (true, Some(why), _) => return Err(why),
+        (true, None, Some(recorded)) => recorded,
+        (true, None, None) => return Ok(Verdict::not_applicable("it has no stage")),
+    };
+    Ok(verdict.with("apigateway:GET", "AccessLogSettings.DestinationArn", destinations))
+}
+
+/// Whether what is logged to a log group or delivery stream ends up in a locked bucket, or why not.
+fn kept(facts: &Facts<'_>, destination: &str) -> Result<Result<Verdict, String>, Unread> {
     let mut bad = "the access log goes nowhere from its log group, where it can be deleted".into();
     let mut unread = None;
     for stream in streams(facts, destination)? {
         match recorded(facts, &stream) {
-            Ok(Ok(good)) => return Ok(good),
+            Ok(Ok(good)) => return Ok(Ok(good)),
             Ok(Err(why)) => bad = why,
             Err(why) => unread = Some(why),
         }
     }
     match unread {
         Some(why) => Err(why),
-        None => Ok(Verdict::fail(bad)),
+        None => Ok(Err(bad)),
     }
 }
 
@@ -142,6 +167,7 @@ fn nobody_bypasses(facts: &Facts<'_>, bucket: &Seen<'_, Bucket>) -> Result<bool,
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_apigatewayv2::types::{AccessLogSettings, ProtocolType};
     use aws_sdk_cloudwatchlogs::operation::describe_subscription_filters::DescribeSubscriptionFiltersOutput;
     use aws_sdk_cloudwatchlogs::types::SubscriptionFilter;
     use aws_sdk_firehose::operation::describe_delivery_stream::DescribeDeliveryStreamOutput;
@@ -162,7 +188,8 @@ mod tests {
 
     use super::CONTROL;
     use crate::finding::{Judgement, Status};
-    use crate::testing::{bucket_details, denied, judged, log_group, only, stage};
+    use crate::testing::apigateway::http_api;
+    use crate::testing::{GROUP, bucket_details, denied, judged, log_group, only, stage};
 
     const STREAM: &str = "arn:aws:firehose:us-east-1:123456789012:deliverystream/disclosures";
 
@@ -286,6 +313,28 @@ mod tests {
         fails("", locked(Governance, 2557, None), "go around").await;
         fails("", locked(Compliance, 365, None), "365 days, and 2557").await;
         fails("{ $.status = 200 }", locked(Compliance, 2557, None), "goes nowhere").await;
+    }
+
+    #[tokio::test]
+    async fn an_http_api_beside_it_is_recorded_too() {
+        let silent = http_api(ProtocolType::Http, |it| it, |it| it, |it| it);
+        let mut rules = stage(|it| it);
+        rules.push(subscription(""));
+        rules.extend(log_group(|it| it));
+        rules.extend(stream());
+        rules.extend(bucket(ObjectLockRetentionMode::Compliance, 2557, None));
+        let found = judged(&CONTROL, &[rules.clone(), silent].concat()).await;
+        assert_eq!(found[0].status, Status::Pass, "{found:#?}");
+        let why = "the stage $default writes no access log";
+        assert_eq!((found[1].status, found[1].message.as_str()), (Status::Fail, why));
+
+        let logging = http_api(ProtocolType::Http, |it| it, |it| it, |it| {
+            let group = format!("arn:aws:logs:us-east-1:123456789012:log-group:{GROUP}:*");
+            let logs = AccessLogSettings::builder().destination_arn(group).format("{}");
+            it.access_log_settings(logs.build())
+        });
+        let found = judged(&CONTROL, &[rules, logging].concat()).await;
+        assert_eq!(found[1].status, Status::Pass, "{found:#?}");
     }
 
     #[tokio::test]

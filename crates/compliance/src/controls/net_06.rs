@@ -47,8 +47,15 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
 fn verdict(logs: &[&Live<FlowLog>]) -> Result<Verdict, Unread> {
     let (mut accepted, mut rejected) = (false, false);
     let mut faults: Vec<String> = Vec::new();
+    let mut unread = None;
     for log in logs {
-        let spec = Seen::of(log).read(&["traffic_type", "delivery_error"])?;
+        let spec = match Seen::of(log).read(&["traffic_type", "delivery_error"]) {
+            Ok(spec) => spec,
+            Err(why) => {
+                unread = Some(why);
+                continue;
+            }
+        };
         if let Some(error) = &spec.delivery_error {
             faults.push(format!("{} is not delivered: {error}", log.id));
         } else if log.status != Status::Ready {
@@ -57,6 +64,10 @@ fn verdict(logs: &[&Live<FlowLog>]) -> Result<Verdict, Unread> {
             accepted |= matches!(spec.traffic_type.as_str(), "ALL" | "ACCEPT");
             rejected |= matches!(spec.traffic_type.as_str(), "ALL" | "REJECT");
         }
+    }
+    // Another log may deliver what this one may not.
+    if let Some(why) = unread.filter(|_| !(accepted && rejected)) {
+        return Err(why);
     }
     let kinds: Vec<&str> = logs.iter().map(|log| log.spec.traffic_type.as_str()).collect();
     let missing = match (accepted, rejected) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use account::Table;
 use compute::{LogGroup, TaskDefinition};
 use data::KinesisStream;
 use engine::{Inspected, Live, Status};
@@ -36,13 +37,14 @@ pub const CONTROL: Control = Control {
             "secretsmanager.secret",
             "logs.log_group",
             "kinesis.stream",
+            "dynamodb.table",
         ],
         RecordPlaces::READS,
         Routes::READS,
     ],
     remedy: Remedy {
         stack: "name the service in `network.endpoints`, then `deploy`",
-        api: "ec2:CreateVpcEndpoint with PrivateDnsEnabled=true, or for S3 with the RouteTableIds of the tasks' subnets",
+        api: "ec2:CreateVpcEndpoint with PrivateDnsEnabled=true, or for S3 and DynamoDB with the RouteTableIds of the tasks' subnets",
     },
     reach: Reach::Stack,
     judge,
@@ -79,6 +81,7 @@ fn needed(facts: &Facts<'_>) -> Result<Vec<&'static str>, Unread> {
     need("secretsmanager", is_used::<Secret>(facts))?;
     need("logs", is_used::<LogGroup>(facts))?;
     need("kinesis-streams", is_used::<KinesisStream>(facts))?;
+    need("dynamodb", is_used::<Table>(facts))?;
     let mut from_ecr = false;
     for live in facts.all::<TaskDefinition>()?.iter() {
         let containers = &Seen::of(live).read(&["containers"])?.containers;
@@ -187,7 +190,7 @@ mod tests {
     use super::{CONTROL, is_in_ecr};
     use crate::finding::Status;
     use crate::testing::ec2::{database, subnets, vpc};
-    use crate::testing::{customer_key, denied, judged, only};
+    use crate::testing::{beside, customer_key, denied, judged, only};
 
     /// A VPC with a database, whose key is the only service in use.
     fn account(endpoint: Option<fn(VpcEndpointBuilder) -> VpcEndpointBuilder>) -> Vec<Rule> {
@@ -211,6 +214,13 @@ mod tests {
         assert_eq!(only(&found), (Status::Pass, "there are endpoints for kms"));
         let found = judged(&CONTROL, &account(None)).await;
         assert_eq!(only(&found), (Status::Fail, "there is no endpoint for kms"));
+    }
+
+    #[tokio::test]
+    async fn tables_in_use_want_an_endpoint_too() {
+        let rules = [account(Some(|it| it)), beside::table(None, &[])].concat();
+        let found = judged(&CONTROL, &rules).await;
+        assert_eq!(only(&found), (Status::Fail, "there is no endpoint for dynamodb"));
     }
 
     #[tokio::test]

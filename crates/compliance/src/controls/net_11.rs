@@ -1,17 +1,18 @@
 //! FERPA-NET-11: load balancers are internal, or a WAF stands before them.
 
-use api::{WebAcl, WebAclAssociation};
+use api::WebAclAssociation;
 use compute::LoadBalancer;
 
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::{Facts, Seen, Verdict};
 use crate::finding::{Judgement, Unread};
+use crate::waf::blocks;
 
 /// The control.
 pub const CONTROL: Control = Control {
     id: "FERPA-NET-11",
     title: "Load balancers are internal, or have a WAF",
-    statement: "Every load balancer has private addresses only, or a web ACL with rules stands before it.",
+    statement: "Every load balancer has private addresses only, or a web ACL that blocks something stands before it.",
     severity: Severity::High,
     citations: &["34 CFR 99.31(a)(1)(ii)", "NIST SP 800-171r2 3.13.1"],
     why: "A load balancer on the internet takes whatever anybody sends straight to the tasks that hold records.",
@@ -54,32 +55,27 @@ fn guarded(facts: &Facts<'_>, balancer: &Seen<'_, LoadBalancer>) -> Result<Verdi
         return Ok(Verdict::fail(bad).with(call, "ResourceArns", Vec::<String>::new()));
     };
     let arn = Seen::of(&association).read(&["web_acl"])?.web_acl.clone();
-    let verdict = if is_empty(facts, &arn)? {
-        Verdict::fail("it is on the internet, and the WAF before it has no rules")
-    } else {
-        Verdict::pass("it is on the internet, and a WAF stands before it")
-    };
+    let verdict = Verdict::of(
+        blocks(facts, &arn)?,
+        "it is on the internet, and a WAF stands before it",
+        "it is on the internet, and the WAF before it blocks nothing",
+    );
     Ok(verdict.with(call, "WebACLArn", arn))
-}
-
-/// Whether a web ACL lets everything through. One that was not looked into (a stranger's, in the scope of
-/// a stack) has no default action either.
-fn is_empty(facts: &Facts<'_>, arn: &str) -> Result<bool, Unread> {
-    let Some(acl) = facts.find::<WebAcl>(arn)? else { return Ok(false) };
-    let spec = Seen::of(&acl).read(&["default_action", "rules"])?;
-    Ok(spec.default_action == "ALLOW" && spec.rules.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use aws_sdk_elasticloadbalancingv2::types::{LoadBalancerSchemeEnum, LoadBalancerTypeEnum};
+    use aws_sdk_wafv2::operation::describe_managed_rule_group::DescribeManagedRuleGroupOutput;
     use aws_sdk_wafv2::operation::get_logging_configuration::GetLoggingConfigurationOutput;
     use aws_sdk_wafv2::operation::get_web_acl::GetWebAclOutput;
     use aws_sdk_wafv2::operation::list_resources_for_web_acl::ListResourcesForWebAclOutput;
     use aws_sdk_wafv2::operation::list_tags_for_resource::ListTagsForResourceOutput;
     use aws_sdk_wafv2::operation::list_web_acls::ListWebAcLsOutput;
     use aws_sdk_wafv2::types::{
-        AllowAction, DefaultAction, Rule as WafRule, VisibilityConfig, WebAcl, WebAclSummary,
+        AllowAction, BlockAction, CountAction, DefaultAction, ManagedRuleGroupStatement,
+        Rule as WafRule, RuleAction, RuleActionOverride, RuleSummary, Statement, VisibilityConfig,
+        WebAcl, WebAclSummary,
     };
     use aws_smithy_mocks::{Rule, mock};
 
@@ -93,7 +89,8 @@ mod tests {
         balancer(|it| it.scheme(LoadBalancerSchemeEnum::InternetFacing))
     }
 
-    fn waf(rules: usize) -> Vec<Rule> {
+    /// A web ACL with one rule for each of these, which is then taken over from a managed group or does that.
+    fn waf(rules: Vec<Rules>) -> Vec<Rule> {
         let visibility = || {
             VisibilityConfig::builder()
                 .sampled_requests_enabled(false)
@@ -102,9 +99,14 @@ mod tests {
                 .build()
                 .unwrap()
         };
-        let rule = move || {
-            let rule = WafRule::builder().name("rate").priority(0);
-            rule.visibility_config(visibility()).build().unwrap()
+        let rule = move |of: &Rules| {
+            let rule = WafRule::builder().name("rule").priority(0);
+            let rule = rule.visibility_config(visibility());
+            let rule = match of {
+                Rules::Own(action) => rule.action(action.clone()),
+                Rules::Group(counted) => rule.statement(group(counted)),
+            };
+            rule.build().unwrap()
         };
         let acl = move || {
             let allow = DefaultAction::builder().allow(AllowAction::builder().build()).build();
@@ -113,7 +115,7 @@ mod tests {
                 .id("1")
                 .arn(ACL)
                 .default_action(allow)
-                .set_rules(Some((0..rules).map(|_| rule()).collect()))
+                .set_rules(Some(rules.iter().map(rule).collect()))
                 .visibility_config(visibility())
                 .build()
                 .unwrap()
@@ -135,13 +137,68 @@ mod tests {
         ]
     }
 
+    enum Rules {
+        Own(RuleAction),
+        /// A managed group, of which these rules only count.
+        Group(&'static [&'static str]),
+    }
+
+    fn group(counted: &[&str]) -> Statement {
+        let overridden = |name: &&str| {
+            let one = RuleActionOverride::builder().name(*name).action_to_use(count());
+            one.build().unwrap()
+        };
+        let group = ManagedRuleGroupStatement::builder()
+            .vendor_name("AWS")
+            .name("AWSManagedRulesCommonRuleSet")
+            .set_rule_action_overrides(Some(counted.iter().map(overridden).collect()));
+        Statement::builder().managed_rule_group_statement(group.build().unwrap()).build()
+    }
+
+    /// The group has two rules that block.
+    fn described_group() -> Rule {
+        mock!(aws_sdk_wafv2::Client::describe_managed_rule_group).then_output(|| {
+            let rule = |name: &str| RuleSummary::builder().name(name).action(block()).build();
+            let rules = DescribeManagedRuleGroupOutput::builder().rules(rule("NoUserAgent"));
+            rules.rules(rule("SizeRestrictions")).build()
+        })
+    }
+
+    fn block() -> RuleAction {
+        RuleAction::builder().block(BlockAction::builder().build()).build()
+    }
+
+    fn count() -> RuleAction {
+        RuleAction::builder().count(CountAction::builder().build()).build()
+    }
+
     #[tokio::test]
     async fn private_addresses_or_a_web_acl_are_wanted() {
         let found = judged(&CONTROL, &balancer(|it| it)).await;
         assert_eq!(only(&found), (Status::Pass, "it is internal"));
-        let found = judged(&CONTROL, &[public(), waf(1)].concat()).await;
+        let found = judged(&CONTROL, &[public(), waf(vec![Rules::Own(block())])].concat()).await;
         let message = "it is on the internet, and a WAF stands before it";
         assert_eq!(only(&found), (Status::Pass, message));
+    }
+
+    #[tokio::test]
+    async fn a_web_acl_that_only_counts_is_none() {
+        let with = async |rules, others: Vec<Rule>| {
+            let rules = [public(), waf(vec![rules]), others].concat();
+            only(&judged(&CONTROL, &rules).await).0
+        };
+        assert_eq!(with(Rules::Own(count()), vec![]).await, Status::Fail);
+        let group = || vec![described_group()];
+        assert_eq!(with(Rules::Group(&[]), vec![]).await, Status::Pass);
+        assert_eq!(with(Rules::Group(&["NoUserAgent"]), group()).await, Status::Pass);
+        let both = || Rules::Group(&["NoUserAgent", "SizeRestrictions"]);
+        assert_eq!(with(both(), group()).await, Status::Fail);
+        let denied = denied!(
+            aws_sdk_wafv2,
+            describe_managed_rule_group,
+            DescribeManagedRuleGroupError
+        );
+        assert_eq!(with(both(), vec![denied]).await, Status::Unknown);
     }
 
     #[tokio::test]
@@ -149,7 +206,7 @@ mod tests {
         let found = judged(&CONTROL, &public()).await;
         let message = "it is on the internet, and no WAF stands before it";
         assert_eq!(only(&found), (Status::Fail, message));
-        let found = judged(&CONTROL, &[public(), waf(0)].concat()).await;
+        let found = judged(&CONTROL, &[public(), waf(vec![])].concat()).await;
         assert_eq!(only(&found).0, Status::Fail);
         let network = balancer(|it| {
             it.scheme(LoadBalancerSchemeEnum::InternetFacing).r#type(LoadBalancerTypeEnum::Network)

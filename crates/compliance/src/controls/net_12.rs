@@ -1,6 +1,6 @@
 //! FERPA-NET-12: API stages have a web ACL and a limit.
 
-use api::{HttpApi, Stage, WebAcl};
+use api::{HttpApi, Stage};
 
 use serde_json::Map;
 
@@ -8,6 +8,7 @@ use crate::apis::{limits, listed};
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::{Facts, Seen, Verdict};
 use crate::finding::{Judgement, Unread};
+use crate::waf::blocks;
 
 /// The control.
 pub const CONTROL: Control = Control {
@@ -70,18 +71,6 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
         .with(CALL, "throttlingRateLimit", rates.collect::<Map<_, _>>()))
     });
     stages.into_iter().chain(facts.each::<HttpApi>(http)).collect()
-}
-
-/// Whether a web ACL stops any request.
-fn blocks(facts: &Facts<'_>, arn: &str) -> Result<bool, Unread> {
-    let unread = || Unread { what: format!("the web ACL {arn}"), error: None };
-    let found = facts.find::<WebAcl>(arn)?.ok_or_else(unread)?;
-    let acl = Seen::of(&found).read(&["rules", "default_action"])?;
-    match acl.default_action.as_str() {
-        "BLOCK" => Ok(true),
-        "ALLOW" => Ok(acl.rules.values().any(|rule| rule.action == "BLOCK")),
-        _ => Err(unread()),
-    }
 }
 
 /// HTTP and WebSocket APIs take no web ACL at all.

@@ -28,22 +28,31 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
         let spec = bucket.read(&["lifecycle", "versioning"])?;
         let rules: Vec<_> = spec.lifecycle.values().filter(|rule| rule.enabled).collect();
         let whole = || rules.iter().filter(|rule| rule.prefix.is_empty() && !rule.narrowed);
-        let expiry = whole().filter_map(|rule| rule.expire_after_days).min();
+        let days = whole().filter_map(|rule| rule.expire_after_days).min();
+        let date = whole().filter_map(|rule| rule.expire_on.as_deref()).min();
+        let when = days.map(|days| format!("after {days} days"));
+        let when = when.or_else(|| date.map(|date| format!("on {date}")));
         let former = whole().filter_map(|rule| rule.remove_former_versions_after_days).min();
-        let verdict = match (expiry, former) {
+        let some_expire =
+            || rules.iter().any(|rule| rule.expire_after_days.is_some() || rule.expire_on.is_some());
+        let verdict = match (when, former) {
             _ if spec.lifecycle.is_empty() => Verdict::fail("the bucket has no lifecycle"),
             _ if rules.is_empty() => Verdict::fail("every rule of the lifecycle is disabled"),
-            (None, _) if rules.iter().any(|rule| rule.expire_after_days.is_some()) => {
+            (None, _) if some_expire() => {
                 Verdict::fail("only some objects expire, by their name, tags or size")
             }
             (None, _) => Verdict::fail("the bucket's lifecycle lets no object expire"),
-            (Some(days), None) if spec.versioning => Verdict::fail(format!(
-                "objects expire after {days} days, and their versions never"
-            )),
-            (Some(days), _) => Verdict::pass(format!("objects expire after {days} days")),
+            (Some(when), None) if spec.versioning => {
+                Verdict::fail(format!("objects expire {when}, and their versions never"))
+            }
+            (Some(when), _) => Verdict::pass(format!("objects expire {when}")),
         };
         let call = "s3:GetLifecycleConfiguration";
-        let verdict = verdict.with(call, "Expiration.Days", expiry);
+        let verdict = verdict.with(call, "Expiration.Days", days);
+        let verdict = match date {
+            Some(date) => verdict.with(call, "Expiration.Date", date),
+            None => verdict,
+        };
         Ok(verdict.with(call, "NoncurrentVersionExpiration.NoncurrentDays", former))
     })
 }

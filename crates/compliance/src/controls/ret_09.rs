@@ -1,6 +1,6 @@
 //! FERPA-RET-09: expired stores are gone.
 
-use account::{SearchDomain, Table, Volume};
+use account::{DbClusterSnapshot, DbSnapshot, SearchDomain, Snapshot, Table, Volume};
 use compute::LogGroup;
 use data::{
     BackupVault, DbCluster, DbInstance, DeliveryStream, FileSystem, KinesisStream, ReplicationGroup,
@@ -17,7 +17,7 @@ use crate::marks::Marks;
 pub const CONTROL: Control = Control {
     id: "FERPA-RET-09",
     title: "Expired stores are gone",
-    statement: "No store whose tag RetentionUntil lies in the past still exists.",
+    statement: "No store, and no snapshot of one, whose tag RetentionUntil lies in the past still exists.",
     severity: Severity::High,
     citations: &["34 CFR 99.35(b)(2)", "NIST SP 800-171r2 3.8.3"],
     why: "Records have to be destroyed when they are no longer needed for what they were disclosed for.",
@@ -44,6 +44,12 @@ pub const CONTROL: Control = Control {
         "logs.log_group.status",
         "ec2.volume.tags",
         "ec2.volume.status",
+        "ec2.snapshot.tags",
+        "ec2.snapshot.status",
+        "rds.cluster_snapshot.tags",
+        "rds.cluster_snapshot.status",
+        "rds.snapshot.tags",
+        "rds.snapshot.status",
         "dynamodb.table.tags",
         "dynamodb.table.status",
         "opensearch.domain.tags",
@@ -70,6 +76,9 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
         expired::<Secret>(facts, "secretsmanager:ListSecrets"),
         expired::<LogGroup>(facts, "logs:ListTagsForResource"),
         expired::<Volume>(facts, "ec2:DescribeVolumes"),
+        expired::<Snapshot>(facts, "ec2:DescribeSnapshots"),
+        expired::<DbClusterSnapshot>(facts, "rds:DescribeDBClusterSnapshots"),
+        expired::<DbSnapshot>(facts, "rds:DescribeDBSnapshots"),
         expired::<Table>(facts, "dynamodb:ListTagsOfResource"),
         expired::<SearchDomain>(facts, "es:ListTags"),
     ]
@@ -103,11 +112,13 @@ fn verdict(facts: &Facts<'_>, marks: &Marks, status: &Status) -> Result<Verdict,
 
 #[cfg(test)]
 mod tests {
-    use aws_smithy_mocks::Rule;
+    use aws_sdk_rds::operation::describe_db_snapshots::DescribeDbSnapshotsOutput;
+    use aws_sdk_rds::types::{DbSnapshot, Tag};
+    use aws_smithy_mocks::{Rule, mock};
 
     use super::CONTROL;
     use crate::finding::Status;
-    use crate::testing::{beside, denied, judged};
+    use crate::testing::{beside, denied, judged, only};
 
     /// What it says of the table; the other kinds have nothing to say.
     async fn of(rules: &[Rule]) -> Option<Status> {
@@ -125,6 +136,18 @@ mod tests {
         let never = of(&beside::table(None, &[("RetentionUntil", "someday")])).await;
         assert_eq!(never, Some(Status::Fail));
         assert_eq!(of(&beside::table(None, &[("RetentionDays", "1")])).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_that_outlives_its_store_has_its_tags_and_is_a_store_too() {
+        let tag = || Tag::builder().key("RetentionUntil").value("2020-01-01").build();
+        let snapshot = mock!(aws_sdk_rds::Client::describe_db_snapshots).then_output(move || {
+            let one = DbSnapshot::builder().db_snapshot_identifier("last").encrypted(true);
+            let one = one.tag_list(tag()).build();
+            DescribeDbSnapshotsOutput::builder().db_snapshots(one).build()
+        });
+        let found = judged(&CONTROL, &[snapshot]).await;
+        assert_eq!(only(&found), (Status::Fail, "it had to be gone after 2020-01-01, and is still there"));
     }
 
     #[tokio::test]

@@ -33,28 +33,21 @@ pub const CONTROL: Control = Control {
 };
 
 fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
-    let listeners = facts.all::<Listener>().map(|all| {
-        let own = |live: &&Live<Listener>| facts.is_subject(Listener::KIND, &live.id);
-        all.iter().filter(own).cloned().collect::<Vec<_>>()
-    });
+    let (listeners, unread) = facts.listed::<Listener>();
     let mut judgements = Vec::new();
-    let listeners = listeners.unwrap_or_else(|unread| {
-        judgements.push(facts.whole(Listener::KIND, Err(unread)));
-        Vec::new()
-    });
+    judgements.extend(unread.map(|unread| facts.whole(Listener::KIND, Err(unread))));
+    let own = |live: &&Live<Listener>| facts.is_subject(Listener::KIND, &live.id);
+    let listeners: Vec<&Live<Listener>> = listeners.iter().filter(own).collect();
     let shown = |live: &Live<Listener>| live.spec.certificate.as_ref().map(ToString::to_string);
-    let named: BTreeSet<String> = listeners.iter().filter_map(shown).collect();
-    match facts.all::<Certificate>() {
-        Ok(all) => {
-            let own = |live: &Live<Certificate>| facts.is_subject(Certificate::KIND, &live.id);
-            let is_named = |live: &Live<Certificate>| {
-                named.contains(&live.id) || live.arn.as_ref().is_some_and(|arn| named.contains(arn))
-            };
-            let used = all.iter().filter(|live| is_named(live) || (live.spec.in_use && own(live)));
-            judgements.extend(used.map(Seen::of).map(|seen| facts.about(&seen, verdict(facts, &seen))));
-        }
-        Err(unread) => judgements.push(facts.whole(Certificate::KIND, Err(unread))),
-    }
+    let named: BTreeSet<String> = listeners.iter().copied().filter_map(shown).collect();
+    let (certificates, unread) = facts.listed::<Certificate>();
+    let own = |live: &Live<Certificate>| facts.is_subject(Certificate::KIND, &live.id);
+    let is_named = |live: &Live<Certificate>| {
+        named.contains(&live.id) || live.arn.as_ref().is_some_and(|arn| named.contains(arn))
+    };
+    let used = certificates.iter().filter(|live| is_named(live) || (live.spec.in_use && own(live)));
+    judgements.extend(used.map(Seen::of).map(|seen| facts.about(&seen, verdict(facts, &seen))));
+    judgements.extend(unread.map(|unread| facts.whole(Certificate::KIND, Err(unread))));
     judgements.extend(listeners.iter().filter_map(|live| {
         let name = shown(live)?;
         let missing = match facts.find::<Certificate>(&name) {

@@ -1,10 +1,12 @@
 //! FERPA-TLS-08: CloudFront and OpenSearch enforce HTTPS.
 
+use std::collections::BTreeSet;
+
 use account::{Distribution, SearchDomain};
 
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::{Facts, Verdict};
-use crate::finding::Judgement;
+use crate::finding::{Judgement, Unread};
 
 /// The control.
 pub const CONTROL: Control = Control {
@@ -19,13 +21,14 @@ pub const CONTROL: Control = Control {
         "cloudfront.distribution.viewer_protocol_policies",
         "cloudfront.distribution.minimum_tls_version",
         "cloudfront.distribution.origin_protocol_policies",
+        "cloudfront.distribution.origin_tls_versions",
         "opensearch.domain.enforce_https",
         "opensearch.domain.tls_policy",
         "opensearch.domain.node_to_node_encryption",
     ]],
     remedy: Remedy {
         stack: "the stack has no distributions and no search domains; mend or remove those beside it",
-        api: "cloudfront:UpdateDistribution with ViewerProtocolPolicy https-only, MinimumProtocolVersion TLSv1.2_2021 (which needs a certificate of one's own) and OriginProtocolPolicy https-only; es:UpdateDomainConfig with DomainEndpointOptions (EnforceHTTPS, TLSSecurityPolicy) and NodeToNodeEncryptionOptions",
+        api: "cloudfront:UpdateDistribution with ViewerProtocolPolicy https-only, MinimumProtocolVersion TLSv1.2_2021 (which needs a certificate of one's own) and OriginProtocolPolicy https-only with OriginSslProtocols TLSv1.2; es:UpdateDomainConfig with DomainEndpointOptions (EnforceHTTPS, TLSSecurityPolicy) and NodeToNodeEncryptionOptions",
     },
     reach: Reach::Account,
     judge,
@@ -38,6 +41,7 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
             "viewer_protocol_policies",
             "minimum_tls_version",
             "origin_protocol_policies",
+            "origin_tls_versions",
         ])?;
         if !spec.enabled {
             return Ok(Verdict::not_applicable("the distribution is switched off")
@@ -54,19 +58,35 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
             let version = tls.unwrap_or("no least version of TLS");
             faults.push(format!("viewers may speak less than TLS 1.2 ({version})"));
         }
+        let mut unread = None;
         for (origin, policy) in &spec.origin_protocol_policies {
             // As the viewer speaks: in plain only if a viewer may.
             if policy == "http-only" {
                 faults.push(format!("the origin {origin} is spoken to in plain HTTP"));
+                continue;
+            }
+            let Some(versions) = spec.origin_tls_versions.get(origin) else { continue };
+            let old = versions.iter().filter(|version| !is_current(version));
+            let old: Vec<&str> = old.map(String::as_str).collect();
+            if versions.is_empty() {
+                let what = format!("the versions of TLS that the origin {origin} is spoken to with");
+                unread = Some(Unread { what, error: None });
+            } else if !old.is_empty() {
+                faults.push(format!("the origin {origin} may be spoken to with {}", old.join(", ")));
             }
         }
         if viewers.is_empty() {
             faults.push("no behaviour says what viewers may speak".into());
         }
+        if let Some(unread) = unread.filter(|_| faults.is_empty()) {
+            return Err(unread);
+        }
+        let versions: BTreeSet<String> = spec.origin_tls_versions.values().flatten().cloned().collect();
         Ok(Verdict::of(faults.is_empty(), "it speaks only HTTPS with TLS 1.2 or later", faults.join("; "))
             .with(LIST, "ViewerProtocolPolicy", texts(viewers.values()))
             .with(LIST, "MinimumProtocolVersion", tls)
-            .with(LIST, "OriginProtocolPolicy", texts(spec.origin_protocol_policies.values())))
+            .with(LIST, "OriginProtocolPolicy", texts(spec.origin_protocol_policies.values()))
+            .with(LIST, "OriginSslProtocols", texts(versions.iter())))
     });
     let domains = facts.each::<SearchDomain>(|domain| {
         let spec = domain.read(&["enforce_https", "tls_policy", "node_to_node_encryption"])?;
@@ -121,18 +141,29 @@ mod tests {
     async fn a_distribution_speaks_https_on_both_sides() {
         let kind = "cloudfront.distribution";
         for viewer in ["https-only", "redirect-to-https"] {
-            let good = beside::distribution(viewer, "TLSv1.2_2021", "match-viewer");
+            let good = beside::distribution(viewer, "TLSv1.2_2021", "match-viewer", &["TLSv1.2"]);
             assert_eq!(of(kind, &good).await.0, Status::Pass, "{viewer}");
         }
-        for (viewer, tls, origin, why) in [
-            ("allow-all", "TLSv1.2_2021", "https-only", "plain HTTP for *"),
-            ("https-only", "TLSv1", "https-only", "less than TLS 1.2 (TLSv1)"),
-            ("https-only", "TLSv1.2_2021", "http-only", "the origin alb"),
+        let current: &[&str] = &["TLSv1.2"];
+        for (viewer, tls, origin, versions, why) in [
+            ("allow-all", "TLSv1.2_2021", "https-only", current, "plain HTTP for *"),
+            ("https-only", "TLSv1", "https-only", current, "less than TLS 1.2 (TLSv1)"),
+            ("https-only", "TLSv1.2_2021", "http-only", current, "the origin alb"),
+            (
+                "https-only",
+                "TLSv1.2_2021",
+                "https-only",
+                &["SSLv3", "TLSv1.2"],
+                "the origin alb may be spoken to with SSLv3",
+            ),
         ] {
-            let (status, message) = of(kind, &beside::distribution(viewer, tls, origin)).await;
+            let rules = beside::distribution(viewer, tls, origin, versions);
+            let (status, message) = of(kind, &rules).await;
             assert_eq!(status, Status::Fail);
             assert!(message.contains(why), "{message}");
         }
+        let silent = beside::distribution("https-only", "TLSv1.2_2021", "https-only", &[]);
+        assert_eq!(of(kind, &silent).await.0, Status::Unknown);
     }
 
     #[tokio::test]

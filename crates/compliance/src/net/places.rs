@@ -52,11 +52,9 @@ impl RecordPlaces {
         tasks: bool,
         subnets: impl Fn(&Seen<'_, T>) -> Result<BTreeSet<String>, Unread>,
     ) {
-        let all = match facts.all::<T>() {
-            Ok(all) => all,
-            Err(unread) => return self.unread.push((T::KIND, unread)),
-        };
-        for live in all.iter() {
+        let (known, unread) = facts.listed::<T>();
+        self.unread.extend(unread.map(|unread| (T::KIND, unread)));
+        for live in known.iter() {
             let placed = subnets(&Seen::of(live)).and_then(|subnets| {
                 for subnet in subnets {
                     self.place(facts, subnet, tasks)?;

@@ -89,11 +89,9 @@ impl Stores {
         facts: &Facts<'_>,
         place: impl Fn(&Seen<'_, T>) -> Result<Option<(Option<i32>, BTreeSet<String>)>, Unread>,
     ) {
-        let all = match facts.all::<T>() {
-            Ok(all) => all,
-            Err(unread) => return self.unread.push((T::KIND, unread)),
-        };
-        for live in all.iter() {
+        let (known, unread) = facts.listed::<T>();
+        self.unread.extend(unread.map(|unread| (T::KIND, unread)));
+        for live in known.iter() {
             let (port, groups) = match place(&Seen::of(live)) {
                 Ok(Some(place)) => place,
                 Ok(None) => continue,

@@ -6,8 +6,8 @@ use aws_sdk_cloudfront::operation::list_tags_for_resource::ListTagsForResourceOu
 use aws_sdk_cloudfront::types::{
     Aliases, CacheBehaviors, CustomErrorResponses, CustomOriginConfig, DefaultCacheBehavior,
     DistributionList, DistributionSummary, GeoRestriction, GeoRestrictionType, HttpVersion,
-    MinimumProtocolVersion, Origin, OriginProtocolPolicy, Origins, PriceClass, Restrictions, Tags,
-    ViewerCertificate, ViewerProtocolPolicy,
+    MinimumProtocolVersion, Origin, OriginProtocolPolicy, OriginSslProtocols, Origins, PriceClass,
+    Restrictions, Tags, ViewerCertificate, ViewerProtocolPolicy,
 };
 use aws_sdk_dynamodb::operation::describe_continuous_backups::DescribeContinuousBackupsOutput;
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableOutput;
@@ -72,14 +72,19 @@ pub(crate) fn domain(change: fn(DomainStatusBuilder) -> DomainStatusBuilder) -> 
     ]
 }
 
-/// One distribution: what viewers may speak, the least TLS, what the origin is spoken to.
+/// One distribution: what viewers may speak, the least TLS, what the origin is spoken to, with which versions of TLS.
 pub(crate) fn distribution(
     viewer: &'static str,
     tls: &'static str,
     origin: &'static str,
+    versions: &'static [&'static str],
 ) -> Vec<Rule> {
     let described = move || {
+        let versions = OriginSslProtocols::builder()
+            .quantity(versions.len().try_into().unwrap())
+            .set_items(Some(versions.iter().map(|version| (*version).into()).collect()));
         let custom = CustomOriginConfig::builder()
+            .origin_ssl_protocols(versions.build().unwrap())
             .http_port(80)
             .https_port(443)
             .origin_protocol_policy(OriginProtocolPolicy::from(origin))
