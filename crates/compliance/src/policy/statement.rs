@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::condition::{Condition, Narrowing};
-use super::pattern::{Matcher, account_of, strings};
+use super::pattern::{Matcher, account_of, completed, strings};
 use super::principal::{Principal, Principals, principals};
 
 /// One statement.
@@ -46,6 +46,7 @@ impl Statement {
             }
         }
         let mut resources = matcher("Resource", "NotResource", false);
+        resources.patterns.iter_mut().for_each(|pattern| *pattern = completed(pattern));
         if resources.patterns.is_empty() && !resources.negated {
             // Resource policies may leave it out: the resource that they are on.
             resources.patterns.push("*".into());
