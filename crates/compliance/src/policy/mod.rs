@@ -25,7 +25,7 @@ use pattern::{account_of, glob, is_open, is_wild};
 use principal::Principals;
 
 pub use data_actions::DATA_ACTIONS;
-pub use keys::Administrators;
+pub use keys::{Administrators, KEY_ADMINISTRATION};
 pub use principal::Principal;
 pub use statement::Statement;
 pub use trust::{Source, Trust, service_of};
