@@ -72,29 +72,6 @@ impl Document {
         self.allowing().any(|statement| statement.actions.matches(action))
     }
 
-    /// Whether an action is allowed on a resource, as far as it can be told without a request.
-    pub fn allows_on(&self, action: &str, resource: &str) -> bool {
-        let about = |statement: &&Statement| {
-            statement.actions.matches(action) && statement.resources.matches(resource)
-        };
-        let denied = |statement: &Statement| {
-            !statement.allow && statement.conditions.is_empty() && about(&statement)
-        };
-        self.allowing().any(|statement| about(&statement)) && !self.statements.iter().any(denied)
-    }
-
-    /// Whether plain transport is denied to everybody for every action that starts with `service:`.
-    pub fn denies_plain_transport(&self, service: &str) -> bool {
-        let every = format!("{service}:*");
-        self.statements.iter().any(|statement| {
-            !statement.allow
-                && statement.is_about_everybody()
-                && (statement.actions.covers(&every) || statement.actions.covers_all())
-                && statement.conditions.len() == 1
-                && statement.conditions[0].is("bool", "aws:securetransport", "false")
-        })
-    }
-
     fn allowing(&self) -> impl Iterator<Item = &Statement> {
         self.statements.iter().filter(|statement| statement.allow)
     }

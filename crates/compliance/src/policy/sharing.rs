@@ -18,22 +18,6 @@ impl Document {
         found.dedup();
         found
     }
-
-    /// Whether plain transport is denied to everybody, for every action of a service, on each of these
-    /// resources (patterns: a bucket, and all of its objects).
-    pub fn denies_plain_transport_to(&self, service: &str, resources: &[&str]) -> bool {
-        let every = format!("{service}:*");
-        resources.iter().all(|resource| {
-            self.statements.iter().any(|statement| {
-                !statement.allow
-                    && statement.is_about_everybody()
-                    && statement.actions.covers(&every)
-                    && statement.resources.covers(resource)
-                    && !statement.conditions.is_empty()
-                    && statement.conditions.iter().all(Condition::is_plain_transport)
-            })
-        })
-    }
 }
 
 impl Statement {

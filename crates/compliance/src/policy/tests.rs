@@ -95,16 +95,17 @@ fn a_deny_for_strangers_takes_an_allow_back() {
 
 #[test]
 fn plain_transport_is_denied_only_by_a_deny_to_everybody() {
-    let deny = |action: &str, principal: Value| {
+    let denies = |action: &str, principal: Value| {
         document(
             json!({"Effect": "Deny", "Principal": principal, "Action": action, "Resource": "*",
                         "Condition": {"Bool": {"aws:SecureTransport": false}}}),
         )
+        .denies_plain_transport_to("s3", &["arn:aws:s3:::b"])
     };
-    assert!(deny("s3:*", json!("*")).denies_plain_transport("s3"));
-    assert!(deny("*", json!({"AWS": "*"})).denies_plain_transport("s3"));
-    assert!(!deny("s3:Put*", json!("*")).denies_plain_transport("s3"));
-    assert!(!deny("s3:*", json!({"AWS": OURS})).denies_plain_transport("s3"));
+    assert!(denies("s3:*", json!("*")));
+    assert!(denies("*", json!({"AWS": "*"})));
+    assert!(!denies("s3:Put*", json!("*")));
+    assert!(!denies("s3:*", json!({"AWS": OURS})));
 }
 
 #[test]
@@ -302,6 +303,7 @@ fn a_mount_in_plain_is_denied_by_whatever_covers_it() {
     assert!(denies(json!("*"), "Bool") && denies(json!("elasticfilesystem:*"), "BoolIfExists"));
     assert!(denies(json!(["elasticfilesystem:clientmount", "x:Y"]), "Bool"));
     assert!(!denies(json!("elasticfilesystem:ClientWrite"), "Bool"));
+    assert!(denies(json!("*"), "StringEquals"));
     assert!(!denies(json!("*"), "Null"));
 }
 
@@ -318,7 +320,21 @@ fn a_place_is_no_identity() {
                       "Condition": {"StringEquals": {"aws:PrincipalType": "Anonymous"}}});
     assert!(!nameless(json!([allow(via.clone()), deny])));
     let both = document(json!([allow(via), deny]));
-    assert!(both.admits_everybody(mount, "arn:fs"), "those with a name are still admitted");
+    assert!(both.admits_anyone(mount, "arn:fs"), "those with a name are still admitted");
+}
+
+#[test]
+fn whoever_is_named_is_someone_unless_everybody_is_denied() {
+    let root = "elasticfilesystem:ClientRootAccess";
+    let statement = |effect: &str, principal: Value, action: &str| json!({"Effect": effect, "Principal": principal, "Action": action});
+    let admits = |statements: Value| document(statements).admits_anyone(root, "arn:fs");
+    let role = || json!({"AWS": format!("arn:aws:iam::{OURS}:role/task")});
+    let allow = || statement("Allow", role(), "elasticfilesystem:Client*");
+    assert!(admits(json!([allow()])));
+    assert!(!admits(json!([statement("Allow", role(), "elasticfilesystem:ClientMount")])));
+    assert!(!admits(json!([allow(), statement("Deny", json!("*"), root)])));
+    let other = json!({"AWS": format!("arn:aws:iam::{OURS}:role/other")});
+    assert!(admits(json!([allow(), statement("Deny", other, root)])), "somebody else is denied");
 }
 
 #[test]
