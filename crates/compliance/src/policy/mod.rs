@@ -11,6 +11,7 @@ mod identity;
 mod keys;
 mod pattern;
 mod principal;
+mod service;
 mod sharing;
 mod statement;
 #[cfg(test)]
@@ -21,7 +22,7 @@ use engine::Policy;
 use serde_json::Value;
 
 use condition::{Condition, Narrowing};
-use pattern::{account_of, glob, is_open, is_wild};
+use pattern::{glob, is_open, is_wild};
 use principal::Principals;
 
 pub use data_actions::DATA_ACTIONS;
@@ -52,21 +53,6 @@ impl Document {
         Self { statements }
     }
 
-    /// Who from outside the document admits: everybody, or an account that is not trusted, where no
-    /// condition narrows the statement and no Deny takes it back.
-    pub fn outsiders(&self, trusted: impl Fn(&str) -> bool) -> Vec<Principal> {
-        let mut found = Vec::new();
-        for statement in self.statements.iter().filter(|statement| statement.allow) {
-            if self.denies_strangers(statement, &trusted) {
-                continue;
-            }
-            found.extend(statement.admitted(&trusted));
-        }
-        found.sort();
-        found.dedup();
-        found
-    }
-
     /// Whether any statement allows the action on anything.
     pub fn allows(&self, action: &str) -> bool {
         self.allowing().any(|statement| statement.actions.matches(action))
@@ -74,24 +60,5 @@ impl Document {
 
     fn allowing(&self) -> impl Iterator<Item = &Statement> {
         self.statements.iter().filter(|statement| statement.allow)
-    }
-
-    /// Whether a Deny takes back what `allowed` gives to those who are not trusted.
-    fn denies_strangers(&self, allowed: &Statement, trusted: &impl Fn(&str) -> bool) -> bool {
-        self.statements.iter().any(|deny| {
-            !deny.allow
-                && deny.is_about_everybody_but(trusted)
-                && allowed.actions.is_within(&deny.actions)
-                && allowed.resources.is_within(&deny.resources)
-                && match &deny.conditions[..] {
-                    [] => true,
-                    [one] => one.is_not_from(trusted),
-                    [one, other] => {
-                        (one.is_not_from(trusted) && other.excepts_services())
-                            || (other.is_not_from(trusted) && one.excepts_services())
-                    }
-                    _ => false,
-                }
-        })
     }
 }
