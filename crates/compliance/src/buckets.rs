@@ -7,6 +7,7 @@ use security::{AccountPublicAccessBlock, Bucket, PublicAccessBlock};
 
 use crate::facts::{Facts, Seen};
 use crate::finding::Unread;
+use crate::parties::strangers;
 use crate::policy::{Document, Principal};
 
 /// The groups of an ACL that are everybody, with an AWS account or without.
@@ -66,9 +67,11 @@ pub fn exposure(facts: &Facts<'_>, bucket: &Seen<'_, Bucket>) -> Result<Option<S
 
 fn public_policy(bucket: &Seen<'_, Bucket>) -> Result<Option<String>, Unread> {
     let policy = bucket.read(&["policy"])?.policy.as_ref().map(Document::of);
-    // Which accounts are trusted is another question.
-    let everybody = |policy: &Document| policy.outsiders(|_| true).contains(&Principal::Everybody);
-    Ok(policy.filter(everybody).map(|_| "its policy admits everybody".into()))
+    // Which accounts and places are trusted is another question. A service that shows what it reads to
+    // whoever asks it is as public as no service at all.
+    let admitted = policy.map(|policy| policy.outsiders(|_| true)).unwrap_or_default();
+    let is_public = |who: &Principal| matches!(who, Principal::Everybody | Principal::Service(_));
+    Ok(admitted.into_iter().find(is_public).map(|who| format!("its policy admits {who}")))
 }
 
 fn public_acl(bucket: &Seen<'_, Bucket>) -> Result<Option<String>, Unread> {
@@ -111,16 +114,7 @@ pub fn open_switches(block: PublicAccessBlock) -> BTreeSet<&'static str> {
 /// # Errors
 /// When that could not be read.
 pub fn undeclared(facts: &Facts<'_>, bucket: &Seen<'_, Bucket>) -> Result<Vec<String>, Unread> {
-    let trusted = |account: &str| {
-        facts.is_declared_account(account) || LOAD_BALANCER_ACCOUNTS.contains(&account)
-    };
-    let by_policy = bucket.read(&["policy"]).map(|spec| {
-        let policy = spec.policy.as_ref().map(Document::of);
-        let admitted = policy.iter().flat_map(|policy| policy.outsiders(trusted));
-        let whole = policy.iter().flat_map(|policy| policy.organisations(trusted));
-        let whole = whole.map(|id| format!("every account of {id}"));
-        admitted.map(|principal| principal.to_string()).chain(whole).collect::<Vec<_>>()
-    });
+    let by_policy = undeclared_by_policy(facts, bucket);
     let delivery = |who: &str| who.ends_with(LOG_DELIVERY) || who == CLOUDFRONT_LOGS;
     let by_acl = acl(bucket).map(|grants| {
         let grants = grants.into_iter().filter(|grant| !delivery(&grant.grantee));
@@ -131,6 +125,22 @@ pub fn undeclared(facts: &Facts<'_>, bucket: &Seen<'_, Bucket>) -> Result<Vec<St
         (Ok(known), Err(_)) | (Err(_), Ok(known)) if !known.is_empty() => Ok(known),
         (Err(unread), _) | (_, Err(unread)) => Err(unread),
     }
+}
+
+fn undeclared_by_policy(
+    facts: &Facts<'_>,
+    bucket: &Seen<'_, Bucket>,
+) -> Result<Vec<String>, Unread> {
+    let Some(policy) = bucket.read(&["policy"])?.policy.as_ref().map(Document::of) else {
+        return Ok(Vec::new());
+    };
+    let declared = |account: &str| facts.is_declared_account(account);
+    let delivers = |account: &str| LOAD_BALANCER_ACCOUNTS.contains(&account);
+    let admitted = strangers(facts, &policy, |account| declared(account) || delivers(account))?;
+    // Load balancers put their logs there, and have no business with anything else.
+    let beyond = strangers(facts, &policy.beyond("s3:PutObject"), declared)?;
+    let all: BTreeSet<Principal> = admitted.into_iter().chain(beyond).collect();
+    Ok(all.iter().map(ToString::to_string).collect())
 }
 
 /// What the ACL gives to others, where ACLs count at all.

@@ -162,6 +162,19 @@ mod tests {
         let bad = "it allows kinesis:PutRecord on every resource";
         assert_eq!(only(&found.await), (Status::Fail, bad));
 
+        for as_good_as_every in [
+            "arn:aws:kinesis:us-east-1:123456789012:stream/*-*",
+            "arn:aws:kinesis",
+        ] {
+            let mut rules = function();
+            rules.push(details(move |it| {
+                let write = inline("x", "kinesis:PutRecord", as_good_as_every);
+                it.role_detail_list(role("work").role_policy_list(write).build())
+            }));
+            let found = judged(&CONTROL, &rules).await;
+            assert_eq!(only(&found), (Status::Fail, bad), "{as_good_as_every}");
+        }
+
         let found = with(|| {
             let stream = "arn:aws:kinesis:us-east-1:123456789012:stream/events";
             role("work").role_policy_list(inline("x", "kinesis:*", stream)).build()

@@ -88,9 +88,10 @@ fn name(principal: &Principal) -> String {
     match principal {
         Principal::Everybody => "everybody".into(),
         Principal::Account(account) => format!("the account {account}"),
-        Principal::Service(name) | Principal::Federated(name) | Principal::Other(name) => {
-            name.clone()
-        }
+        Principal::Organisation(name)
+        | Principal::Service(name)
+        | Principal::Federated(name)
+        | Principal::Other(name) => name.clone(),
     }
 }
 

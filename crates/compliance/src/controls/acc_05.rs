@@ -8,7 +8,8 @@ use crate::apis::{Authorized, is_probe, listed};
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::{Facts, Seen, Verdict};
 use crate::finding::{Judgement, Unread};
-use crate::policy::{Document, Principal};
+use crate::parties;
+use crate::policy::Document;
 
 /// The control.
 pub const CONTROL: Control = Control {
@@ -18,13 +19,16 @@ pub const CONTROL: Control = Control {
     severity: Severity::Critical,
     citations: &["34 CFR 99.31(a)(1)(ii)", "34 CFR 99.31(c)", "NIST SP 800-171r2 3.1.1"],
     why: "A method that asks nobody who they are gives records to everybody who finds its address.",
-    reads: &[&[
-        "apigateway.rest_api.routes",
-        "apigateway.rest_api.authorizers",
-        "apigateway.rest_api.policy",
-        "apigatewayv2.api.protocol",
-        "apigatewayv2.api.routes",
-    ]],
+    reads: &[
+        &[
+            "apigateway.rest_api.routes",
+            "apigateway.rest_api.authorizers",
+            "apigateway.rest_api.policy",
+            "apigatewayv2.api.protocol",
+            "apigatewayv2.api.routes",
+        ],
+        parties::READS,
+    ],
     remedy: Remedy {
         stack: "`api.authorizer`, and `open = false` on every route but the health probe",
         api: "apigateway:UpdateMethod with /authorizationType and a new deployment, or apigatewayv2:UpdateRoute with AuthorizationType",
@@ -62,17 +66,21 @@ fn rest(facts: &Facts<'_>, api: &Seen<'_, RestApi>) -> Result<Verdict, Unread> {
             asked += 1;
         }
     }
-    let strangers = spec.policy.as_ref().map(|policy| {
-        Document::of(policy).outsiders(|account| facts.is_declared_account(account))
-    });
-    let strangers = strangers.unwrap_or_default();
+    let strangers = match &spec.policy {
+        // A signature proves an AWS account, and anybody may have one.
+        Some(policy) if signed && open.is_empty() => {
+            let declared = |account: &str| facts.is_declared_account(account);
+            parties::strangers(facts, &Document::of(policy), declared)?
+        }
+        _ => Vec::new(),
+    };
     let verdict = if !open.is_empty() {
         Verdict::fail(format!("anyone may call {}", listed(&open)))
-    } else if signed && !strangers.is_empty() {
-        // A signature proves an AWS account, and anybody may have one.
+    } else if !strangers.is_empty() {
+        let names: Vec<String> = strangers.iter().map(ToString::to_string).collect();
         Verdict::fail(format!(
             "its resource policy lets {} in, and a signature of any of their accounts will do",
-            named(&strangers)
+            listed(&names)
         ))
     } else if asked == 0 {
         Verdict::not_applicable("it has no methods that could give anything away")
@@ -138,17 +146,6 @@ fn describe(verb: &str, path: &str, key: bool) -> String {
     }
 }
 
-fn named(principals: &[Principal]) -> String {
-    let name = |principal: &Principal| match principal {
-        Principal::Everybody => "everybody".to_owned(),
-        Principal::Account(account) => format!("the account {account}"),
-        Principal::Service(name) | Principal::Federated(name) | Principal::Other(name) => {
-            name.clone()
-        }
-    };
-    listed(&principals.iter().map(name).collect::<Vec<_>>())
-}
-
 #[cfg(test)]
 mod tests {
     use aws_sdk_apigateway::operation::get_authorizers::GetAuthorizersOutput;
@@ -159,6 +156,7 @@ mod tests {
 
     use super::CONTROL;
     use crate::finding::Status::{self, Fail, NotApplicable, Pass, Unknown};
+    use crate::testing::ec2::vpc;
     use crate::testing::apigateway::{http_api, method, rest_api};
     use crate::testing::{denied, judged, only};
 
@@ -208,6 +206,37 @@ mod tests {
         });
         rules.push(method("/students", "GET", |it| it));
         assert_eq!(only(&judged(&CONTROL, &rules).await).0, Fail);
+
+        let mut rules = rest_api(|it| {
+            it.policy(
+                r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",
+                    "Action":"execute-api:Invoke","Resource":"execute-api:/*",
+                    "Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-foreign"}}}]}"#,
+            )
+        });
+        rules.push(method("/students", "GET", |it| it));
+        let found = judged(&CONTROL, &rules).await;
+        let (status, message) = only(&found);
+        assert_eq!(status, Fail);
+        assert!(message.contains("lets every account of o-foreign in"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_private_api_is_for_the_accounts_own_endpoints() {
+        let mut rules = rest_api(|it| {
+            it.policy(
+                r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",
+                    "Action":"execute-api:Invoke","Resource":"execute-api:/*",
+                    "Condition":{"StringEquals":{"aws:SourceVpc":"vpc-1"}}}]}"#,
+            )
+        });
+        rules.push(method("/students", "GET", |it| it));
+        let found = judged(&CONTROL, &rules).await;
+        assert_eq!(only(&found).0, Fail, "the account has no such VPC");
+        rules.push(vpc());
+        assert_eq!(only(&judged(&CONTROL, &rules).await).0, Pass);
+        rules.insert(0, denied!(aws_sdk_ec2, describe_vpc_endpoints, DescribeVpcEndpointsError));
+        assert_eq!(only(&judged(&CONTROL, &rules).await).0, Unknown);
     }
 
     #[tokio::test]

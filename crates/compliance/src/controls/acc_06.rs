@@ -40,8 +40,8 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
             Some(policy) if policy.admits_nameless("elasticfilesystem:ClientMount", arn) => {
                 Verdict::fail("its policy lets everybody who reaches it mount it, without an identity")
             }
-            Some(policy) if policy.admits_everybody("elasticfilesystem:ClientRootAccess", arn) => {
-                Verdict::fail("its policy lets everybody who mounts it be root")
+            Some(policy) if policy.admits_anyone("elasticfilesystem:ClientRootAccess", arn) => {
+                Verdict::fail("its policy lets somebody who mounts it be root")
             }
             Some(_) => Verdict::pass("its policy admits nobody without an identity, and nobody as root"),
             None => Verdict::fail(
@@ -128,8 +128,12 @@ mod tests {
         let role = r#"{"Statement": {"Effect": "Allow",
             "Principal": {"AWS": "arn:aws:iam::123456789012:role/task"},
             "Action": "elasticfilesystem:ClientMount"}}"#;
+        let role_as_root = r#"{"Statement": {"Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::123456789012:role/task"},
+            "Action": ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"]}}"#;
         for (policy, status) in [
             (Some(role), Status::Pass),
+            (Some(role_as_root), Status::Fail),
             (Some(by_place), Status::Fail),
             (Some(root), Status::Fail),
             (None, Status::Fail),

@@ -6,17 +6,18 @@ use security::Secret;
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::{Facts, Verdict};
 use crate::finding::Judgement;
+use crate::parties;
 use crate::policy::Document;
 
 /// The control.
 pub const CONTROL: Control = Control {
     id: "FERPA-ACC-07",
     title: "Secrets admit no other account",
-    statement: "No secret's resource policy admits everybody or another account, declared or not.",
+    statement: "No secret's resource policy admits everybody, an organisation or another account, declared or not, neither by themselves nor through a service.",
     severity: Severity::Critical,
     citations: &["34 CFR 99.33(a)", "NIST SP 800-171r2 3.1.1"],
     why: "Who has the database's password has the records, without any disclosure being recorded.",
-    reads: &[&["secretsmanager.secret.policy", "secretsmanager.secret.status"]],
+    reads: &[&["secretsmanager.secret.policy", "secretsmanager.secret.status"], parties::READS],
     remedy: Remedy {
         stack: "`deploy`: it writes the secrets' policies",
         api: "secretsmanager:PutResourcePolicy with BlockPublicPolicy and without that principal",
@@ -35,11 +36,8 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
             return Ok(Verdict::pass("the secret has no policy, so only the account gets at it"));
         };
         let ours = |account: &str| account == facts.account_id();
-        let document = Document::of(policy);
-        let mut others: Vec<String> =
-            document.outsiders(ours).iter().map(ToString::to_string).collect();
-        let whole = document.organisations(ours);
-        others.extend(whole.iter().map(|id| format!("every account of {id}")));
+        let others = parties::strangers(facts, &Document::of(policy), ours)?;
+        let others: Vec<String> = others.iter().map(ToString::to_string).collect();
         let verdict = Verdict::of(
             others.is_empty(),
             "the secret's policy admits no other account",
@@ -79,6 +77,15 @@ mod tests {
         let found = judged(&CONTROL, &with(json!("*"), organisation)).await;
         let why = "the secret's policy admits every account of o-abc";
         assert_eq!(only(&found), (Status::Fail, why));
+        let dms = || json!({"Service": "dms.us-east-1.amazonaws.com"});
+        let of = |account: &str| json!({"StringEquals": {"aws:SourceAccount": account}});
+        let found = judged(&CONTROL, &with(dms(), of("123456789012"))).await;
+        assert_eq!(only(&found).0, Status::Pass);
+        assert_eq!(only(&judged(&CONTROL, &with(dms(), of("999999999999"))).await).0, Status::Fail);
+        assert_eq!(only(&judged(&CONTROL, &with(dms(), json!({}))).await).0, Status::Fail);
+        let stranger = json!({"StringEquals": {"aws:SourceVpce": "vpce-of-a-stranger"}});
+        let found = judged(&CONTROL, &with(json!("*"), stranger)).await;
+        assert_eq!(only(&found), (Status::Fail, "the secret's policy admits everybody"));
     }
 
     #[tokio::test]

@@ -97,6 +97,11 @@ mod tests {
         let found = judged(&CONTROL, &bucket(vec![bucket_policy(public)])).await;
         let why = "the bucket is open to the public: its policy admits everybody";
         assert_eq!(only(&found), (Status::Fail, why));
+        let cloudfront = json!({"Effect": "Allow", "Principal": {"Service": "cloudfront.amazonaws.com"},
+            "Action": "s3:GetObject", "Resource": "*"});
+        let found = judged(&CONTROL, &bucket(vec![bucket_policy(cloudfront)])).await;
+        let why = "the bucket is open to the public: its policy admits cloudfront.amazonaws.com on behalf of anybody";
+        assert_eq!(only(&found), (Status::Fail, why));
         let acl = vec![ownership(ObjectOwnership::ObjectWriter), everybody_reads()];
         assert_eq!(only(&judged(&CONTROL, &bucket(acl)).await).0, Status::Fail);
         let without_acls = bucket(vec![everybody_reads()]);

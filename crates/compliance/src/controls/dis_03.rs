@@ -6,16 +6,20 @@ use crate::buckets::undeclared;
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::{Facts, Verdict};
 use crate::finding::Judgement;
+use crate::parties;
 
 /// The control.
 pub const CONTROL: Control = Control {
     id: "FERPA-DIS-03",
     title: "Buckets admit nobody who is not declared",
-    statement: "No bucket's policy or ACL admits an account that is not declared, an organisation as a whole, or everybody.",
+    statement: "No bucket's policy or ACL admits an account that is not declared, an organisation as a whole, or everybody, neither by themselves nor through a service.",
     severity: Severity::Critical,
     citations: &["34 CFR 99.33(a)", "34 CFR 99.31(a)(1)(i)(B)", "NIST SP 800-171r2 3.1.1"],
     why: "Whoever reads the bucket from another account has had records disclosed to them.",
-    reads: &[&["s3.bucket.policy", "s3.bucket.object_ownership", "s3.bucket.acl"]],
+    reads: &[
+        &["s3.bucket.policy", "s3.bucket.object_ownership", "s3.bucket.acl"],
+        parties::READS,
+    ],
     remedy: Remedy {
         stack: "`deploy`: it writes the buckets' policies; declare who may share records in `declared_accounts`",
         api: "s3:PutBucketPolicy without that principal; s3:PutBucketOwnershipControls with BucketOwnerEnforced",
@@ -39,6 +43,8 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ec2::operation::describe_vpc_endpoints::DescribeVpcEndpointsOutput;
+    use aws_sdk_ec2::types::{VpcEndpoint, VpcEndpointType};
     use aws_sdk_s3::operation::get_bucket_acl::GetBucketAclOutput;
     use aws_sdk_s3::types::{Grant, Grantee, ObjectOwnership, Permission, Type};
     use aws_smithy_mocks::mock;
@@ -69,8 +75,65 @@ mod tests {
         let organisation = json!({"StringEquals": {"aws:PrincipalOrgID": "o-abc"}});
         let found = judged(&CONTROL, &admits(json!("*"), organisation)).await;
         assert_eq!(only(&found), (Status::Fail, "the bucket admits every account of o-abc"));
-        let balancers = admits(json!({"AWS": "127311923021"}), json!({}));
-        assert_eq!(only(&judged(&CONTROL, &balancers).await).0, Status::Pass, "that is AWS");
+        let all_but = bucket(vec![bucket_policy(json!([
+            {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"},
+            {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*",
+             "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-abc"}}},
+        ]))]);
+        let found = judged(&CONTROL, &all_but).await;
+        assert_eq!(only(&found), (Status::Fail, "the bucket admits every account of o-abc"));
+    }
+
+    #[tokio::test]
+    async fn load_balancers_deliver_and_do_nothing_else() {
+        let balancers = async |action: &str| {
+            let statement = json!({"Effect": "Allow", "Principal": {"AWS": "127311923021"},
+                "Action": action, "Resource": "arn:aws:s3:::records/*"});
+            let found = judged(&CONTROL, &bucket(vec![bucket_policy(statement)])).await;
+            only(&found).0
+        };
+        assert_eq!(balancers("s3:PutObject").await, Status::Pass, "that is AWS");
+        assert_eq!(balancers("s3:GetObject").await, Status::Fail);
+        assert_eq!(balancers("s3:*").await, Status::Fail);
+    }
+
+    #[tokio::test]
+    async fn a_service_reads_for_the_account_only() {
+        let distribution = |account: &str| json!({"StringEquals": {"aws:SourceArn": format!("arn:aws:cloudfront::{account}:distribution/E1")}});
+        let cloudfront = || json!({"Service": "cloudfront.amazonaws.com"});
+        let ours = admits(cloudfront(), distribution("123456789012"));
+        assert_eq!(only(&judged(&CONTROL, &ours).await).0, Status::Pass);
+        let theirs = admits(cloudfront(), distribution("999999999999"));
+        let found = judged(&CONTROL, &theirs).await;
+        assert_eq!(only(&found), (Status::Fail, "the bucket admits the account 999999999999"));
+        let found = judged(&CONTROL, &admits(cloudfront(), json!({}))).await;
+        let why = "the bucket admits cloudfront.amazonaws.com on behalf of anybody";
+        assert_eq!(only(&found), (Status::Fail, why));
+    }
+
+    #[tokio::test]
+    async fn only_an_endpoint_of_the_account_narrows() {
+        let through = |endpoint: &str| {
+            let mut rules =
+                admits(json!("*"), json!({"StringEquals": {"aws:SourceVpce": endpoint}}));
+            rules.push(mock!(aws_sdk_ec2::Client::describe_vpc_endpoints).then_output(|| {
+                let one = VpcEndpoint::builder()
+                    .vpc_endpoint_id("vpce-1")
+                    .vpc_id("vpc-1")
+                    .vpc_endpoint_type(VpcEndpointType::Interface)
+                    .service_name("com.amazonaws.us-east-1.s3")
+                    .policy_document("{}");
+                DescribeVpcEndpointsOutput::builder().vpc_endpoints(one.build()).build()
+            }));
+            rules
+        };
+        let found = judged(&CONTROL, &through("vpce-1")).await;
+        assert_eq!(only(&found).0, Status::Pass, "{found:#?}");
+        let found = judged(&CONTROL, &through("vpce-of-a-stranger")).await;
+        assert_eq!(only(&found), (Status::Fail, "the bucket admits everybody"));
+        let denied = denied!(aws_sdk_ec2, describe_vpc_endpoints, DescribeVpcEndpointsError);
+        let unread = [vec![denied], through("vpce-1")].concat();
+        assert_eq!(only(&judged(&CONTROL, &unread).await).0, Status::Unknown);
     }
 
     #[tokio::test]

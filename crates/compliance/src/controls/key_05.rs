@@ -9,7 +9,8 @@ use serde_json::json;
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::{Facts, Seen, Verdict};
 use crate::finding::{Judgement, Unread};
-use crate::policy::{Document, service_of};
+use crate::grants::Grants;
+use crate::policy::{Document, KEY_ADMINISTRATION, service_of};
 
 /// The control.
 pub const CONTROL: Control = Control {
@@ -23,7 +24,9 @@ pub const CONTROL: Control = Control {
         "iam.role.assume_role_policy",
         "iam.role.inline_policies",
         "iam.role.managed_policies",
+        "iam.role.permissions_boundary",
         "iam.role.path",
+        "iam.policy.document",
         "kms.key.policy",
         "kms.key.grants",
     ]],
@@ -45,13 +48,6 @@ const WORKLOADS: &[&str] = &[
     "tasks.apprunner.amazonaws.com",
 ];
 
-/// Policies of AWS's own that let administer keys.
-const ADMINISTRATORS: &[&str] =
-    &["AdministratorAccess", "PowerUserAccess", "AWSKeyManagementServicePowerUser"];
-
-/// The call that says what roles may do.
-const DETAILS: &str = "iam:GetAccountAuthorizationDetails";
-
 fn is_workload(role: &Role) -> bool {
     let services = Document::of(&role.assume_role_policy).trust(|_| true).services;
     !role.is_service_linked()
@@ -71,33 +67,32 @@ impl Workloads {
 }
 
 fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
-    let roles = facts.each_where::<Role>(|live| is_workload(&live.spec), by_role);
+    let roles = facts.each_where::<Role>(
+        |live| is_workload(&live.spec),
+        |role| by_role(facts, role),
+    );
     let keys = facts.each::<Key>(|key| by_key(facts, key));
     [roles, keys].concat()
 }
 
-fn by_role(role: &Seen<'_, Role>) -> Result<Verdict, Unread> {
-    let spec = role.read(&["assume_role_policy", "inline_policies", "managed_policies"])?;
-    for (name, policy) in &spec.inline_policies {
-        if let [first, ..] = Document::of(policy).key_administration()[..] {
-            let why = format!("the role's policy {name} allows {first}: it administers keys");
-            let document = policy.document().clone();
-            return Ok(Verdict::fail(why).with(DETAILS, "PolicyDocument", document));
-        }
-    }
+fn by_role(facts: &Facts<'_>, role: &Seen<'_, Role>) -> Result<Verdict, Unread> {
+    role.read(&["assume_role_policy"])?;
+    let grants = Grants::of_role(facts, role)?;
     let mut unread = None;
-    for arn in &spec.managed_policies {
-        let name = arn.rsplit('/').next().unwrap_or(arn);
-        if !arn.contains(":iam::aws:policy/") {
-            let what = format!("the policy {arn} of {}", role.live().id);
-            unread = Some(Unread { what, error: None });
-        } else if ADMINISTRATORS.contains(&name) {
-            return Ok(Verdict::fail(format!("the role has {name}: it administers keys"))
-                .with(DETAILS, "PolicyArn", json!(arn)));
+    for &action in KEY_ADMINISTRATION {
+        match grants.which(|document| document.administers_keys(action)) {
+            Ok(policies) if policies.is_empty() => {}
+            Ok(policies) => {
+                let names = policies.join(" and its policy ");
+                let why = format!("the role's policy {names} allows {action}: it administers keys");
+                let call = "iam:GetAccountAuthorizationDetails";
+                return Ok(Verdict::fail(why).with(call, "PolicyName", policies));
+            }
+            Err(why) => unread = Some(why),
         }
     }
     match unread {
-        Some(unread) => Err(unread),
+        Some(why) => Err(why),
         None => Ok(Verdict::pass("the role's policies let it administer no key")),
     }
 }
@@ -149,36 +144,49 @@ fn by_key(facts: &Facts<'_>, key: &Seen<'_, Key>) -> Result<Verdict, Unread> {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_iam::operation::get_account_authorization_details::GetAccountAuthorizationDetailsOutput;
-    use aws_sdk_iam::types::{AttachedPolicy, PolicyDetail, RoleDetail};
+    use aws_sdk_iam::types::builders::RoleDetailBuilder;
+    use aws_sdk_iam::types::{AttachedPermissionsBoundary, ManagedPolicyDetail, PolicyDetail};
     use aws_sdk_kms::types::GrantOperation;
-    use aws_smithy_mocks::{Rule, mock};
+    use aws_smithy_mocks::Rule;
     use serde_json::{Value, json};
 
     use super::CONTROL;
     use crate::finding::{Judgement, Status};
+    use crate::testing::iam::{attached, details, managed, policy, role};
     use crate::testing::kms::{grants, key, key_policy};
     use crate::testing::{denied, judged};
 
     const TASK: &str = "arn:aws:iam::123456789012:role/task";
+    const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+    const OWN: &str = "arn:aws:iam::123456789012:policy/own";
 
-    fn role(actions: Value, attached: Option<&'static str>) -> Rule {
-        mock!(aws_sdk_iam::Client::get_account_authorization_details).then_output(move || {
-            let trust = json!({"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole",
-                "Principal": {"Service": "ecs-tasks.amazonaws.com"}}});
-            let policy = json!({"Effect": "Allow", "Action": actions, "Resource": "*"});
-            let policy = json!({"Statement": policy}).to_string();
-            let inline = PolicyDetail::builder().policy_name("own").policy_document(policy);
-            let attached = attached.map(|arn| AttachedPolicy::builder().policy_arn(arn).build());
-            let role = RoleDetail::builder()
-                .role_name("task")
-                .arn(TASK)
-                .path("/")
-                .assume_role_policy_document(trust.to_string())
-                .role_policy_list(inline.build())
-                .set_attached_managed_policies(Some(attached.into_iter().collect()));
-            GetAccountAuthorizationDetailsOutput::builder().role_detail_list(role.build()).build()
+    fn statement(effect: &str, actions: Value) -> Value {
+        json!({"Effect": effect, "Action": actions, "Resource": "*"})
+    }
+
+    fn inline(statement: Value) -> PolicyDetail {
+        PolicyDetail::builder().policy_name("own").policy_document(policy(statement)).build()
+    }
+
+    /// A task's role with an inline policy that allows these actions.
+    fn task(actions: Value) -> Rule {
+        details(move |it| {
+            let own = inline(statement("Allow", actions.clone()));
+            it.role_detail_list(role("task").role_policy_list(own).build())
         })
+    }
+
+    /// What is said of a task's role beside such policies.
+    async fn with(
+        task: fn(RoleDetailBuilder) -> RoleDetailBuilder,
+        policies: fn() -> Vec<ManagedPolicyDetail>,
+    ) -> (Status, String) {
+        let rule = details(move |it| {
+            it.role_detail_list(task(role("task")).build()).set_policies(Some(policies()))
+        });
+        let found = judged(&CONTROL, &[rule]).await;
+        let found = of(&found, "iam.role");
+        (found.status, found.message.clone())
     }
 
     fn of<'a>(found: &'a [Judgement], kind: &str) -> &'a Judgement {
@@ -187,16 +195,61 @@ mod tests {
 
     #[tokio::test]
     async fn a_role_may_use_keys_and_nothing_more() {
-        let uses = || role(json!(["kms:Decrypt", "kms:GenerateDataKey"]), None);
+        let uses = || task(json!(["kms:Decrypt", "kms:GenerateDataKey"]));
         let found = judged(&CONTROL, &key(vec![uses()])).await;
         assert_eq!(of(&found, "iam.role").status, Status::Pass, "{found:#?}");
         assert_eq!(of(&found, "kms.key").status, Status::Pass, "{found:#?}");
-        let found = judged(&CONTROL, &[role(json!("kms:Schedule*"), None)]).await;
+        let found = judged(&CONTROL, &[task(json!("kms:Schedule*"))]).await;
         let why = "the role's policy own allows kms:ScheduleKeyDeletion: it administers keys";
         assert_eq!(of(&found, "iam.role").message, why);
-        let admin = role(json!("kms:Decrypt"), Some("arn:aws:iam::aws:policy/AdministratorAccess"));
-        let found = judged(&CONTROL, &[admin]).await;
-        assert_eq!(of(&found, "iam.role").status, Status::Fail);
+    }
+
+    #[tokio::test]
+    async fn attached_policies_count_by_what_they_say() {
+        let (status, message) = with(
+            |it| it.attached_managed_policies(attached(ADMINISTRATOR)),
+            || vec![managed(ADMINISTRATOR, statement("Allow", json!("*")))],
+        )
+        .await;
+        assert_eq!(status, Status::Fail, "{message}");
+        let (status, message) = with(
+            |it| it.attached_managed_policies(attached(OWN)),
+            || vec![managed(OWN, statement("Allow", json!(["kms:Describe*", "kms:CreateGrant"])))],
+        )
+        .await;
+        assert_eq!(status, Status::Fail);
+        assert!(message.contains("policy/own allows kms:CreateGrant"), "{message}");
+        let (status, message) = with(
+            |it| it.attached_managed_policies(attached(OWN)),
+            || vec![managed(OWN, statement("Allow", json!("kms:Decrypt")))],
+        )
+        .await;
+        assert_eq!(status, Status::Pass, "{message}");
+    }
+
+    #[tokio::test]
+    async fn what_a_boundary_or_another_policy_holds_back_is_not_given() {
+        let bounded = with(
+            |it| {
+                let bounds = AttachedPermissionsBoundary::builder().permissions_boundary_arn(OWN);
+                it.role_policy_list(inline(statement("Allow", json!("kms:*"))))
+                    .permissions_boundary(bounds.build())
+            },
+            || vec![managed(OWN, statement("Allow", json!("kms:Decrypt")))],
+        );
+        assert_eq!(bounded.await.0, Status::Pass);
+        let denied = with(
+            |it| {
+                it.role_policy_list(inline(statement("Allow", json!("kms:*"))))
+                    .attached_managed_policies(attached(OWN))
+            },
+            || {
+                let use_only = json!(["kms:Decrypt", "kms:GenerateDataKey"]);
+                let deny = json!({"Effect": "Deny", "NotAction": use_only, "Resource": "*"});
+                vec![managed(OWN, deny)]
+            },
+        );
+        assert_eq!(denied.await.0, Status::Pass);
     }
 
     #[tokio::test]
@@ -204,7 +257,7 @@ mod tests {
         let with = |principal: &str| {
             let policy = json!({"Effect": "Allow", "Principal": {"AWS": principal},
                 "Action": "kms:*", "Resource": "*"});
-            key(vec![role(json!("kms:Decrypt"), None), key_policy(policy)])
+            key(vec![task(json!("kms:Decrypt")), key_policy(policy)])
         };
         let found = judged(&CONTROL, &with(TASK)).await;
         assert_eq!(of(&found, "kms.key").status, Status::Fail);
@@ -214,15 +267,14 @@ mod tests {
         let found = judged(&CONTROL, &with("arn:aws:iam::123456789012:role/administrator")).await;
         assert_eq!(of(&found, "kms.key").status, Status::Pass, "{found:#?}");
         let lent = grants(vec![(TASK, GrantOperation::CreateGrant)]);
-        let found = judged(&CONTROL, &key(vec![role(json!("kms:Decrypt"), None), lent])).await;
+        let found = judged(&CONTROL, &key(vec![task(json!("kms:Decrypt")), lent])).await;
         assert_eq!(of(&found, "kms.key").status, Status::Fail);
     }
 
     #[tokio::test]
     async fn what_cannot_be_read_is_unknown() {
-        let own = role(json!("kms:Decrypt"), Some("arn:aws:iam::123456789012:policy/own"));
-        let found = judged(&CONTROL, &[own]).await;
-        assert_eq!(of(&found, "iam.role").status, Status::Unknown);
+        let unseen = with(|it| it.attached_managed_policies(attached(OWN)), Vec::new);
+        assert_eq!(unseen.await.0, Status::Unknown);
         let denied = denied!(aws_sdk_kms, get_key_policy, GetKeyPolicyError);
         let found = judged(&CONTROL, &key(vec![denied])).await;
         assert_eq!(of(&found, "kms.key").status, Status::Unknown);

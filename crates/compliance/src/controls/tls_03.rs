@@ -82,12 +82,17 @@ mod tests {
         let deny = r#"{"Statement": {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "*",
             "Resource": "arn:aws:elasticfilesystem:us-east-1:123456789012:file-system/fs-1",
             "Condition": {"Bool": {"aws:SecureTransport": "false"}}}}"#;
+        let as_text = r#"{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "*",
+            "Condition": {"StringEquals": {"aws:SecureTransport": "false"}}}}"#;
         let allow = r#"{"Statement": {"Effect": "Allow", "Principal": {"AWS": "*"},
             "Action": "elasticfilesystem:ClientMount",
             "Condition": {"Bool": {"aws:SecureTransport": "true"}}}}"#;
-        for (policy, status) in
-            [(Some(deny), Status::Pass), (Some(allow), Status::Fail), (None, Status::Fail)]
-        {
+        for (policy, status) in [
+            (Some(deny), Status::Pass),
+            (Some(as_text), Status::Pass),
+            (Some(allow), Status::Fail),
+            (None, Status::Fail),
+        ] {
             let rules = file_system(FileSystem { policy, ..<_>::default() });
             assert_eq!(only(&judged(&CONTROL, &rules).await).0, status, "{policy:?}");
         }

@@ -1,6 +1,10 @@
 //! Conditions: which of them narrow a statement, and to whom.
 
 use super::pattern::{account_of, is_open, is_wild};
+use super::principal::Principal;
+
+/// What the ARN of a bucket has where others have region and account.
+const BUCKET: &str = ":s3:::";
 
 /// One condition: an operator, a key, its values. Operator and key are in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +19,10 @@ pub(super) struct Condition {
 pub(super) enum Narrowing {
     /// Nothing: still everybody.
     None,
-    /// Somebody who is tied to something of ours (an organisation, a VPC, a resource without account).
+    /// Somebody who comes from a place that is trusted: a VPC, an endpoint, a bucket.
     Tied,
+    /// The accounts of these organisations, whichever they are.
+    Organisations(Vec<String>),
     /// These accounts.
     Accounts(Vec<String>),
 }
@@ -26,18 +32,38 @@ impl Narrowing {
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::None, one) | (one, Self::None) => one,
-            // An account that is named is known by more than what it is tied to.
-            (Self::Tied, one) | (one, Self::Tied) => one,
             (Self::Accounts(some), Self::Accounts(others)) => {
-                let both: Vec<String> =
-                    some.iter().filter(|account| others.contains(account)).cloned().collect();
-                // Conditions about different things (the caller, the source) may name different accounts:
-                // then it may be either.
-                let either = || some.into_iter().chain(others).collect();
-                Self::Accounts(if both.is_empty() { either() } else { both })
+                Self::Accounts(common_or_all(some, others))
+            }
+            // An account that is named is known by more than what it is tied to.
+            (one @ Self::Accounts(_), _) | (_, one @ Self::Accounts(_)) => one,
+            (Self::Tied, _) | (_, Self::Tied) => Self::Tied,
+            (Self::Organisations(some), Self::Organisations(others)) => {
+                Self::Organisations(common_or_all(some, others))
             }
         }
     }
+
+    /// Who is left and not trusted.
+    pub(super) fn outsiders(&self, trusted: &impl Fn(&str) -> bool) -> Vec<Principal> {
+        match self {
+            Self::None => vec![Principal::Everybody],
+            Self::Tied => Vec::new(),
+            Self::Organisations(ids) => ids.iter().cloned().map(Principal::Organisation).collect(),
+            Self::Accounts(accounts) => accounts
+                .iter()
+                .filter(|account| !trusted(account))
+                .map(|account| Principal::Account(account.clone()))
+                .collect(),
+        }
+    }
+}
+
+/// What both name. Conditions about different things (the caller, the source) may name different ones: then it
+/// may be any of them.
+fn common_or_all(some: Vec<String>, others: Vec<String>) -> Vec<String> {
+    let common: Vec<String> = some.iter().filter(|one| others.contains(one)).cloned().collect();
+    if common.is_empty() { some.into_iter().chain(others).collect() } else { common }
 }
 
 impl Condition {
@@ -78,31 +104,59 @@ impl Condition {
             || (self.key.starts_with("aws:principal") && self.is("null", &self.key, "true"))
     }
 
-    /// Whether the condition is met by all who are not from a trusted account.
+    /// Whether the condition is met by all who are not from a trusted account or place.
     pub(super) fn is_not_from(&self, trusted: &impl Fn(&str) -> bool) -> bool {
-        let operator = self.operator.strip_suffix("ifexists").unwrap_or(&self.operator);
-        // A request without the key, an anonymous one, meets a negated operator.
-        if !matches!(operator, "stringnotequals" | "stringnotlike" | "arnnotequals" | "arnnotlike")
-        {
-            return false;
-        }
-        match self.key.as_str() {
-            "aws:principalaccount" | "kms:calleraccount" => {
-                self.values.iter().all(|value| trusted(value))
+        self.is_negative()
+            && match self.key.as_str() {
+                "aws:principalaccount"
+                | "kms:calleraccount"
+                | "aws:sourcevpc"
+                | "aws:sourcevpce" => self.values.iter().all(|value| trusted(value)),
+                "aws:principalarn" => self.is_of_accounts(trusted),
+                _ => false,
             }
-            "aws:principalarn" => self
-                .values
-                .iter()
-                .all(|value| account_of(value).is_some_and(|account| trusted(&account))),
-            "aws:principalorgid" => self.values.iter().all(|value| !is_wild(value)),
-            _ => false,
-        }
+    }
+
+    /// The organisations but for which everybody meets the condition.
+    pub(super) fn all_but_organisations(&self) -> Option<&[String]> {
+        let named = self.key == "aws:principalorgid"
+            && self.is_negative()
+            && !self.values.iter().any(|value| is_wild(value));
+        named.then_some(&self.values[..])
+    }
+
+    /// Whether the condition is met by every service that acts on behalf of somebody who is not trusted.
+    pub(super) fn is_not_on_behalf_of(&self, trusted: &impl Fn(&str) -> bool) -> bool {
+        self.is_negative()
+            && match self.key.as_str() {
+                "aws:sourceaccount" => self.values.iter().all(|account| trusted(account)),
+                "aws:sourcearn" => self.is_of_accounts(trusted),
+                _ => false,
+            }
+    }
+
+    /// Whether it holds for requests that have none of the values. One without the key is among them: of
+    /// somebody in no organisation, of a service on nobody's behalf.
+    fn is_negative(&self) -> bool {
+        let operator = self.operator.strip_suffix("ifexists").unwrap_or(&self.operator);
+        matches!(operator, "stringnotequals" | "stringnotlike" | "arnnotequals" | "arnnotlike")
+    }
+
+    /// Whether its ARNs are all of trusted accounts.
+    fn is_of_accounts(&self, trusted: &impl Fn(&str) -> bool) -> bool {
+        self.values.iter().all(|arn| account_of(arn).is_some_and(|account| trusted(&account)))
     }
 
     /// Whether the condition only excepts AWS's own services: what the usual Deny for strangers adds.
     pub(super) fn excepts_services(&self) -> bool {
         self.is("bool", "aws:principalisawsservice", "false")
             || self.is("boolifexists", "aws:principalisawsservice", "false")
+    }
+
+    /// Whether every service meets it that calls in its own name.
+    pub(super) fn is_met_by_services(&self) -> bool {
+        self.is("bool", "aws:principalisawsservice", "true")
+            || self.is("boolifexists", "aws:principalisawsservice", "true")
     }
 
     /// Whether a request in plain meets the condition.
@@ -127,16 +181,12 @@ impl Condition {
         (self.key == "aws:principalarn" && self.is_positive()).then_some(&self.values[..])
     }
 
-    /// The organisations that the condition narrows to.
-    pub(super) fn organisations(&self) -> &[String] {
-        let by_organisation = matches!(
-            self.key.as_str(),
-            "aws:principalorgid"
-                | "aws:principalorgpaths"
-                | "aws:sourceorgid"
-                | "aws:sourceorgpaths"
-        );
-        if by_organisation && self.narrowing() != Narrowing::None { &self.values } else { &[] }
+    /// The places that it names: VPCs, their endpoints, and buckets, whose ARNs have no account. Whether it
+    /// narrows depends on whose they are.
+    pub(super) fn places(&self) -> impl Iterator<Item = &str> {
+        let network = matches!(self.key.as_str(), "aws:sourcevpc" | "aws:sourcevpce");
+        let values = self.values.iter().map(String::as_str);
+        values.filter(move |value| network || value.contains(BUCKET))
     }
 
     /// Whether the condition holds only for requests that have one of the values. `…IfExists` holds for
@@ -158,7 +208,8 @@ impl Condition {
         positive && !self.values.is_empty()
     }
 
-    pub(super) fn narrowing(&self) -> Narrowing {
+    /// What it leaves of everybody, given which places are trusted.
+    pub(super) fn narrowing(&self, trusted: &impl Fn(&str) -> bool) -> Narrowing {
         if !self.is_positive() {
             return Narrowing::None;
         }
@@ -174,29 +225,47 @@ impl Condition {
                     Narrowing::Accounts(self.values.clone())
                 }
             }
-            "aws:sourcearn" | "aws:principalarn" => {
-                let mut accounts = Vec::new();
-                for value in &self.values {
-                    match account_of(value) {
-                        Some(account) => accounts.push(account),
-                        // A bucket's ARN has no account, but names one bucket.
-                        None if value.contains(":s3:::") && !is_wild(value) => {}
-                        None => return Narrowing::None,
-                    }
-                }
-                if accounts.is_empty() { Narrowing::Tied } else { Narrowing::Accounts(accounts) }
-            }
+            "aws:sourcearn" | "aws:principalarn" => self.narrowing_by_arn(trusted),
             "aws:principalorgid"
             | "aws:sourceorgid"
             | "aws:principalorgpaths"
-            | "aws:sourceorgpaths"
-            | "aws:sourcevpc"
-            | "aws:sourcevpce" => {
-                let open = |value: &String| value.trim_matches(['*', '?']).is_empty();
-                if self.values.iter().any(open) { Narrowing::None } else { Narrowing::Tied }
+            | "aws:sourceorgpaths" => {
+                // A path begins with the organisation.
+                let open = |value: &String| value.split('/').next().is_some_and(is_wild);
+                if self.values.iter().any(open) {
+                    Narrowing::None
+                } else {
+                    Narrowing::Organisations(self.values.clone())
+                }
+            }
+            "aws:sourcevpc" | "aws:sourcevpce" => {
+                let ours = |value: &String| !is_wild(value) && trusted(value);
+                if self.values.iter().all(ours) { Narrowing::Tied } else { Narrowing::None }
             }
             // An encryption context is what the caller says it is, and an address is nobody's identity.
             _ => Narrowing::None,
         }
+    }
+
+    /// As [`narrowing`](Self::narrowing), of those on whose behalf a service comes: what a service says in the
+    /// encryption context is true, and that is often all that says whose log group or trail it is.
+    pub(super) fn narrowing_of_service(&self, trusted: &impl Fn(&str) -> bool) -> Narrowing {
+        if self.key.starts_with("kms:encryptioncontext:") && self.is_positive() {
+            self.narrowing_by_arn(trusted)
+        } else {
+            self.narrowing(trusted)
+        }
+    }
+
+    fn narrowing_by_arn(&self, trusted: &impl Fn(&str) -> bool) -> Narrowing {
+        let mut accounts = Vec::new();
+        for value in &self.values {
+            match account_of(value) {
+                Some(account) => accounts.push(account),
+                None if value.contains(BUCKET) && !is_wild(value) && trusted(value) => {}
+                None => return Narrowing::None,
+            }
+        }
+        if accounts.is_empty() { Narrowing::Tied } else { Narrowing::Accounts(accounts) }
     }
 }

@@ -1,5 +1,17 @@
 //! What counts as touching data.
 
+/// Actions of resource policies by which whoever has them, or somebody for whom they come, gets to see what
+/// a resource holds.
+pub(super) const DISCLOSING_ACTIONS: &[&str] = &[
+    "execute-api:Invoke",
+    "kms:CreateGrant",
+    "kms:Decrypt",
+    "kms:ReEncryptFrom",
+    "s3:GetObject",
+    "s3:GetObjectVersion",
+    "secretsmanager:GetSecretValue",
+];
+
 /// Actions that read, write, destroy or give away what stores hold.
 pub const DATA_ACTIONS: &[&str] = &[
     "athena:GetQueryResults",

@@ -29,9 +29,21 @@ impl Document {
 
     /// Whether everybody who comes without TLS is denied an action on a resource.
     pub fn denies_plain(&self, action: &str, resource: &str) -> bool {
-        self.denials(action, resource).any(|deny| {
-            matches!(&deny.conditions[..], [one] if one.is("bool", "aws:securetransport", "false")
-                || one.is("boolifexists", "aws:securetransport", "false"))
+        self.denials(action, resource).any(Statement::is_for_plain_transport)
+    }
+
+    /// Whether everybody who comes without TLS is denied every action of a service, on each of these
+    /// resources (patterns: a bucket, and all of its objects).
+    pub fn denies_plain_transport_to(&self, service: &str, resources: &[&str]) -> bool {
+        let every = format!("{service}:*");
+        resources.iter().all(|resource| {
+            self.statements.iter().any(|statement| {
+                !statement.allow
+                    && statement.is_about_everybody()
+                    && statement.actions.covers(&every)
+                    && statement.resources.covers(resource)
+                    && statement.is_for_plain_transport()
+            })
         })
     }
 
@@ -48,9 +60,12 @@ impl Document {
         admitted && !taken_back
     }
 
-    /// Whether an action on a resource is allowed to no one in particular, with or without an identity.
-    pub fn admits_everybody(&self, action: &str, resource: &str) -> bool {
-        self.to_everybody(action, resource).next().is_some()
+    /// Whether an action on a resource is allowed to anyone at all, named or not.
+    pub fn admits_anyone(&self, action: &str, resource: &str) -> bool {
+        let mut allowed = self.allowing().filter(|statement| {
+            statement.actions.matches(action) && statement.resources.matches(resource)
+        });
+        allowed.next().is_some()
             && !self.denials(action, resource).any(|deny| deny.conditions.is_empty())
     }
 
@@ -72,5 +87,12 @@ impl Document {
                 && statement.actions.matches(action)
                 && statement.resources.matches(resource)
         })
+    }
+}
+
+impl Statement {
+    /// Whether the conditions are met by requests in plain, whatever else they are.
+    fn is_for_plain_transport(&self) -> bool {
+        !self.conditions.is_empty() && self.conditions.iter().all(Condition::is_plain_transport)
     }
 }

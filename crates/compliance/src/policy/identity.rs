@@ -150,6 +150,7 @@ mod tests {
             allow(json!(["*:*", "s3:GetObject"]), "arn:aws:*"),
             allow(json!("*"), "arn:*:*:*:*:*"),
             allow(json!("*"), "arn:aws-us-gov:*"),
+            allow(json!("*"), "arn:aws"),
             not("iam:*"),
             json!({"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:s3:::logs/*"}),
             json!([allow(json!("*"), "*"), {"Effect": "Deny", "Action": "iam:*", "Resource": "*"}]),
@@ -187,6 +188,11 @@ mod tests {
             "arn:aws:s3:::*/*",
             "arn:aws:sqs:us-east-1:123456789012:*",
             "arn:aws:rds-db:us-east-1:123456789012:dbuser:*/admin",
+            "arn:aws:kinesis:us-east-1:123456789012:stream/*-*",
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:?*-??????",
+            "arn:aws:s3:::*a*/*",
+            "arn:aws:kinesis",
+            "arn:aws:kinesis:us-east-1:123456789012",
         ] {
             assert!(is_open(open), "{open}");
         }
@@ -194,6 +200,7 @@ mod tests {
             "arn:aws:s3:::records/*",
             "arn:aws:iam::123456789012:role/tasks/*",
             "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-??????",
+            "arn:aws:kinesis:us-east-1:123456789012:stream/events-*",
             "arn:aws:logs:us-east-1:123456789012:log-group:app:*",
             "arn:aws:sqs:us-east-1:123456789012:events",
             "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/*",
@@ -245,7 +252,12 @@ mod tests {
 
         let open = |statement| document(statement).allows_on_any("kinesis:putrecord");
         assert!(open(allow(json!("kinesis:PutRecord"), "*")));
+        assert!(open(allow(json!("kinesis:PutRecord"), "arn:aws:kinesis")));
         assert!(!open(allow(json!("kinesis:PutRecord"), stream)));
+        let cut_short =
+            json!({"Effect": "Deny", "Action": "kinesis:*", "Resource": "arn:aws:kinesis"});
+        let all = allow(json!("kinesis:PutRecord"), "arn:aws:kinesis:*:*:stream/*");
+        assert!(!open(json!([all, cut_short])), "it denies all streams");
         assert!(!open(allow(json!("kinesis:PutRecords"), "*")));
         let point =
             json!({"StringEquals": {"elasticfilesystem:AccessPointArn": "⟦data/point.arn⟧"}});

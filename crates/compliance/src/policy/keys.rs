@@ -6,7 +6,7 @@ use super::{Document, Statement};
 
 /// What decides about a key rather than encrypts with it. Whoever may do one of these can lend the key to
 /// others, or take the records with it.
-const ADMINISTRATION: &[&str] = &[
+pub const KEY_ADMINISTRATION: &[&str] = &[
     "kms:CancelKeyDeletion",
     "kms:CreateGrant",
     "kms:DeleteAlias",
@@ -37,19 +37,16 @@ pub struct Administrators {
 }
 
 impl Document {
-    /// The actions by which an identity with this policy could administer some key.
-    pub fn key_administration(&self) -> Vec<&'static str> {
-        let denied = |action: &str| {
-            self.statements.iter().any(|statement| {
-                !statement.allow
-                    && statement.conditions.is_empty()
-                    && statement.resources.covers_all()
-                    && !statement.resources.negated
-                    && statement.actions.matches(action)
-            })
-        };
-        let allowed = |action: &&&str| self.allowing().any(|one| one.administers(action));
-        ADMINISTRATION.iter().filter(allowed).filter(|action| !denied(action)).copied().collect()
+    /// Whether an identity with this policy could administer some key by one of [`KEY_ADMINISTRATION`].
+    pub fn administers_keys(&self, action: &str) -> bool {
+        let denied = self.statements.iter().any(|statement| {
+            !statement.allow
+                && statement.conditions.is_empty()
+                && statement.resources.covers_all()
+                && !statement.resources.negated
+                && statement.actions.matches(action)
+        });
+        !denied && self.allowing().any(|statement| statement.administers(action))
     }
 
     /// Who administers the key that has this policy, statement by statement.
@@ -57,7 +54,8 @@ impl Document {
         self.allowing()
             .filter_map(|statement| {
                 let administers = |action: &&&str| statement.administers(action);
-                let actions: Vec<_> = ADMINISTRATION.iter().filter(administers).copied().collect();
+                let actions: Vec<_> =
+                    KEY_ADMINISTRATION.iter().filter(administers).copied().collect();
                 let principals = statement.who();
                 (!actions.is_empty() && !principals.is_empty())
                     .then_some(Administrators { principals, actions })

@@ -11,6 +11,7 @@ mod identity;
 mod keys;
 mod pattern;
 mod principal;
+mod service;
 mod sharing;
 mod statement;
 #[cfg(test)]
@@ -21,11 +22,11 @@ use engine::Policy;
 use serde_json::Value;
 
 use condition::{Condition, Narrowing};
-use pattern::{account_of, glob, is_open, is_wild};
+use pattern::{glob, is_open, is_wild};
 use principal::Principals;
 
 pub use data_actions::DATA_ACTIONS;
-pub use keys::Administrators;
+pub use keys::{Administrators, KEY_ADMINISTRATION};
 pub use principal::Principal;
 pub use statement::Statement;
 pub use trust::{Source, Trust, service_of};
@@ -52,69 +53,12 @@ impl Document {
         Self { statements }
     }
 
-    /// Who from outside the document admits: everybody, or an account that is not trusted, where no
-    /// condition narrows the statement and no Deny takes it back.
-    pub fn outsiders(&self, trusted: impl Fn(&str) -> bool) -> Vec<Principal> {
-        let mut found = Vec::new();
-        for statement in self.statements.iter().filter(|statement| statement.allow) {
-            if self.denies_strangers(statement, &trusted) {
-                continue;
-            }
-            found.extend(statement.admitted(&trusted));
-        }
-        found.sort();
-        found.dedup();
-        found
-    }
-
     /// Whether any statement allows the action on anything.
     pub fn allows(&self, action: &str) -> bool {
         self.allowing().any(|statement| statement.actions.matches(action))
     }
 
-    /// Whether an action is allowed on a resource, as far as it can be told without a request.
-    pub fn allows_on(&self, action: &str, resource: &str) -> bool {
-        let about = |statement: &&Statement| {
-            statement.actions.matches(action) && statement.resources.matches(resource)
-        };
-        let denied = |statement: &Statement| {
-            !statement.allow && statement.conditions.is_empty() && about(&statement)
-        };
-        self.allowing().any(|statement| about(&statement)) && !self.statements.iter().any(denied)
-    }
-
-    /// Whether plain transport is denied to everybody for every action that starts with `service:`.
-    pub fn denies_plain_transport(&self, service: &str) -> bool {
-        let every = format!("{service}:*");
-        self.statements.iter().any(|statement| {
-            !statement.allow
-                && statement.is_about_everybody()
-                && (statement.actions.covers(&every) || statement.actions.covers_all())
-                && statement.conditions.len() == 1
-                && statement.conditions[0].is("bool", "aws:securetransport", "false")
-        })
-    }
-
     fn allowing(&self) -> impl Iterator<Item = &Statement> {
         self.statements.iter().filter(|statement| statement.allow)
-    }
-
-    /// Whether a Deny takes back what `allowed` gives to those who are not trusted.
-    fn denies_strangers(&self, allowed: &Statement, trusted: &impl Fn(&str) -> bool) -> bool {
-        self.statements.iter().any(|deny| {
-            !deny.allow
-                && deny.is_about_everybody_but(trusted)
-                && allowed.actions.is_within(&deny.actions)
-                && allowed.resources.is_within(&deny.resources)
-                && match &deny.conditions[..] {
-                    [] => true,
-                    [one] => one.is_not_from(trusted),
-                    [one, other] => {
-                        (one.is_not_from(trusted) && other.excepts_services())
-                            || (other.is_not_from(trusted) && one.excepts_services())
-                    }
-                    _ => false,
-                }
-        })
     }
 }

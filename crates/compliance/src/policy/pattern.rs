@@ -50,18 +50,26 @@ pub(super) fn is_everything(pattern: &str) -> bool {
     matches_all(ACTIONS) || matches_all(RESOURCES)
 }
 
-/// Whether a resource pattern leaves every resource of its type open.
+/// An ARN pattern with all its six parts: IAM takes those that are missing at its end for `*`.
+pub(super) fn completed(pattern: &str) -> String {
+    let missing = match pattern.starts_with("arn:") {
+        true => 6_usize.saturating_sub(pattern.split(':').count()),
+        false => 0,
+    };
+    format!("{pattern}{}", ":*".repeat(missing))
+}
+
+/// Whether a resource pattern leaves every resource of its type open, or as good as every one: what comes
+/// after a leading wildcard names nothing.
 pub(super) fn is_open(pattern: &str) -> bool {
-    let is_any = |text: &str| text.contains('*') && text.trim_matches(['*', '?']).is_empty();
+    let is_any = |text: &str| text.trim_start_matches('?').starts_with('*');
     if is_everything(pattern) {
         return true;
     }
+    let pattern = completed(pattern);
     // arn:partition:service:region:account:resource
     let parts: Vec<&str> = pattern.splitn(6, ':').collect();
-    let [arn, _, service, _, account, resource] = parts[..] else {
-        // A `*` may stand for several parts.
-        return pattern.starts_with("arn:") && parts.last().is_some_and(|last| is_any(last));
-    };
+    let [arn, _, service, _, account, resource] = parts[..] else { return false };
     if arn != "arn" {
         return false;
     }

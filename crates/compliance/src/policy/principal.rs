@@ -22,7 +22,9 @@ pub enum Principal {
     Everybody,
     /// An account, or somebody in it: twelve digits.
     Account(String),
-    /// An AWS service: `logs.us-east-1.amazonaws.com`.
+    /// The accounts of an organisation, whichever they are: its id, or the path of a unit of it.
+    Organisation(String),
+    /// An AWS service, on behalf of whoever asks it: `logs.us-east-1.amazonaws.com`.
     Service(String),
     /// An identity provider.
     Federated(String),
@@ -74,7 +76,9 @@ impl std::fmt::Display for Principal {
         match self {
             Self::Everybody => f.write_str("everybody"),
             Self::Account(account) => write!(f, "the account {account}"),
-            Self::Service(name) | Self::Federated(name) | Self::Other(name) => f.write_str(name),
+            Self::Organisation(id) => write!(f, "every account of {id}"),
+            Self::Service(name) => write!(f, "{name} on behalf of anybody"),
+            Self::Federated(name) | Self::Other(name) => f.write_str(name),
         }
     }
 }

@@ -1,60 +1,50 @@
 //! What resource policies give to others.
 
-use super::condition::{Condition, Narrowing};
-use super::principal::{Principal, Principals};
-use super::{Document, Statement};
+use std::collections::BTreeSet;
+
+use super::pattern::Matcher;
+use super::principal::Principal;
+use super::{Condition, Document, Statement};
 
 impl Document {
-    /// The organisations that the document admits as a whole: everybody in one of their accounts, where
-    /// nothing else narrows the statement. Which accounts those are, the document does not say.
-    pub fn organisations(&self, trusted: impl Fn(&str) -> bool) -> Vec<String> {
-        let mut found: Vec<String> = self
-            .allowing()
-            .filter(|statement| statement.admits_everybody())
-            .filter(|statement| !self.denies_strangers(statement, &trusted))
-            .flat_map(Statement::only_organisations)
-            .collect();
+    /// Who from outside the document admits, where no condition narrows the statement and no Deny takes it
+    /// back: everybody, accounts that are not trusted, organisations, and services that show what they read
+    /// to others. `trusted` is asked about accounts by their twelve digits, and about the
+    /// [`places`](Self::places).
+    pub fn outsiders(&self, trusted: impl Fn(&str) -> bool) -> Vec<Principal> {
+        let mut found = Vec::new();
+        for statement in self.allowing() {
+            found.extend(statement.admitted(&self.denies_of(statement), &trusted));
+        }
         found.sort();
         found.dedup();
         found
     }
 
-    /// Whether plain transport is denied to everybody, for every action of a service, on each of these
-    /// resources (patterns: a bucket, and all of its objects).
-    pub fn denies_plain_transport_to(&self, service: &str, resources: &[&str]) -> bool {
-        let every = format!("{service}:*");
-        resources.iter().all(|resource| {
-            self.statements.iter().any(|statement| {
-                !statement.allow
-                    && statement.is_about_everybody()
-                    && statement.actions.covers(&every)
-                    && statement.resources.covers(resource)
-                    && !statement.conditions.is_empty()
-                    && statement.conditions.iter().all(Condition::is_plain_transport)
-            })
-        })
-    }
-}
-
-impl Statement {
-    fn admits_everybody(&self) -> bool {
-        match &self.principals {
-            Principals::Unsaid => false,
-            Principals::AllBut(_) => true,
-            Principals::These(these) => these.contains(&Principal::Everybody),
-        }
+    /// The places on which it may depend who is admitted: ids of VPCs and of their endpoints, ARNs of buckets.
+    pub fn places(&self) -> BTreeSet<&str> {
+        let conditions = self.statements.iter().flat_map(|statement| &statement.conditions);
+        conditions.flat_map(Condition::places).collect()
     }
 
-    /// The organisations that the statement is narrowed to, if by nothing else.
-    fn only_organisations(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        for condition in &self.conditions {
-            match (condition.organisations(), condition.narrowing()) {
-                ([], Narrowing::None) => {}
-                ([], _) => return Vec::new(),
-                (organisations, _) => found.extend(organisations.to_vec()),
-            }
-        }
-        found
+    /// What is left of the document without the statements that allow this one action and no other.
+    #[must_use]
+    pub fn beyond(&self, action: &str) -> Self {
+        let only = |statement: &&Statement| {
+            let Matcher { patterns, negated, .. } = &statement.actions;
+            !negated && patterns.iter().all(|pattern| pattern.eq_ignore_ascii_case(action))
+        };
+        let kept = self.statements.iter().filter(|statement| !(statement.allow && only(statement)));
+        Self { statements: kept.cloned().collect() }
+    }
+
+    /// The Deny statements that are about all that a statement allows.
+    fn denies_of(&self, allowed: &Statement) -> Vec<&Statement> {
+        let about = |deny: &&Statement| {
+            !deny.allow
+                && allowed.actions.is_within(&deny.actions)
+                && allowed.resources.is_within(&deny.resources)
+        };
+        self.statements.iter().filter(about).collect()
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::condition::{Condition, Narrowing};
-use super::pattern::{Matcher, account_of, strings};
+use super::pattern::{Matcher, account_of, completed, strings};
 use super::principal::{Principal, Principals, principals};
 
 /// One statement.
@@ -46,6 +46,7 @@ impl Statement {
             }
         }
         let mut resources = matcher("Resource", "NotResource", false);
+        resources.patterns.iter_mut().for_each(|pattern| *pattern = completed(pattern));
         if resources.patterns.is_empty() && !resources.negated {
             // Resource policies may leave it out: the resource that they are on.
             resources.patterns.push("*".into());
@@ -75,31 +76,55 @@ impl Statement {
         }
     }
 
-    /// Who, of those whom an Allow names, is an outsider.
-    pub(super) fn admitted(&self, trusted: &impl Fn(&str) -> bool) -> Vec<Principal> {
+    /// Who, of those whom an Allow names, is an outsider whom none of these Denies keeps out.
+    pub(super) fn admitted(
+        &self,
+        denies: &[&Self],
+        trusted: &impl Fn(&str) -> bool,
+    ) -> Vec<Principal> {
         let named: Vec<Principal> = match &self.principals {
             Principals::Unsaid => Vec::new(),
             // Allow with NotPrincipal admits everybody else.
             Principals::AllBut(_) => vec![Principal::Everybody],
             Principals::These(these) => these.clone(),
         };
-        let narrowing = self.narrowing();
-        named
+        let (services, named): (Vec<_>, Vec<_>) =
+            named.into_iter().partition(|one| matches!(one, Principal::Service(_)));
+        let mut found: Vec<Principal> = services
             .into_iter()
-            .flat_map(|principal| match (&principal, &narrowing) {
-                (Principal::Everybody, Narrowing::None) => vec![principal],
-                (Principal::Everybody, Narrowing::Tied) => Vec::new(),
-                (Principal::Everybody, Narrowing::Accounts(accounts)) => accounts
-                    .iter()
-                    .filter(|account| !trusted(account))
-                    .map(|account| Principal::Account(account.clone()))
-                    .collect(),
-                (Principal::Account(account), _) if !trusted(account) => vec![principal],
-                (Principal::Federated(provider), _) => self.strangers_of(provider, trusted),
-                (Principal::Other(_), _) => vec![principal],
-                _ => Vec::new(),
-            })
-            .collect()
+            .flat_map(|service| self.admitted_through(service, denies, trusted))
+            .collect();
+        let spared: Vec<_> = denies.iter().filter_map(|deny| deny.spared(trusted)).collect();
+        if spared.iter().any(Vec::is_empty) {
+            return found;
+        }
+        let spared = spared.into_iter().map(Narrowing::Organisations);
+        let narrowing = spared.fold(self.narrowing(trusted), Narrowing::and);
+        found.extend(named.into_iter().flat_map(|principal| match (&principal, &narrowing) {
+            (Principal::Everybody, narrowing) => narrowing.outsiders(trusted),
+            (Principal::Account(account), _) if !trusted(account) => vec![principal],
+            (Principal::Federated(provider), _) => self.strangers_of(provider, trusted),
+            (Principal::Other(_), _) => vec![principal],
+            _ => Vec::new(),
+        }));
+        found
+    }
+
+    /// The organisations whose accounts this Deny lets pass, while it keeps out everybody else who is not
+    /// trusted, services aside; `None` where it keeps out fewer.
+    fn spared(&self, trusted: &impl Fn(&str) -> bool) -> Option<Vec<String>> {
+        if !self.is_about_everybody_but(trusted) {
+            return None;
+        }
+        let mut spared = Vec::new();
+        for condition in &self.conditions {
+            match condition.all_but_organisations() {
+                Some(organisations) => spared.extend(organisations.to_vec()),
+                None if condition.is_not_from(trusted) || condition.excepts_services() => {}
+                None => return None,
+            }
+        }
+        Some(spared)
     }
 
     /// Whom of an identity provider's users the statement admits from outside: a provider of the account
@@ -115,8 +140,9 @@ impl Statement {
     }
 
     /// What the conditions leave. Conditions hold together, so the strictest counts.
-    pub(super) fn narrowing(&self) -> Narrowing {
-        self.conditions.iter().map(Condition::narrowing).fold(Narrowing::None, Narrowing::and)
+    pub(super) fn narrowing(&self, trusted: &impl Fn(&str) -> bool) -> Narrowing {
+        let each = self.conditions.iter().map(|condition| condition.narrowing(trusted));
+        each.fold(Narrowing::None, Narrowing::and)
     }
 }
 

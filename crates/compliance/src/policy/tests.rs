@@ -11,7 +11,8 @@ fn document(statement: Value) -> Document {
 }
 
 fn outsiders(statement: Value) -> Vec<Principal> {
-    document(statement).outsiders(|account| account == OURS)
+    let ours = [OURS, "vpc-ours", "vpce-ours", "arn:aws:s3:::ours"];
+    document(statement).outsiders(|who| ours.contains(&who))
 }
 
 #[test]
@@ -43,12 +44,6 @@ fn another_account_is_an_outsider_by_number_and_by_arn() {
     assert!(
         outsiders(json!({"Effect": "Allow", "Principal": {"AWS": OURS}, "Action": "*"})).is_empty()
     );
-    assert!(
-        outsiders(
-            json!({"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "*"})
-        )
-        .is_empty()
-    );
 }
 
 #[test]
@@ -62,8 +57,9 @@ fn only_conditions_that_really_narrow_count() {
         json!({"StringEquals": {"aws:SourceAccount": OURS}}),
         json!({"StringEquals": {"kms:CallerAccount": OURS, "kms:ViaService": "rds.us-east-1.amazonaws.com"}}),
         json!({"ArnLike": {"aws:SourceArn": format!("arn:aws:cloudtrail:*:{OURS}:trail/*")}}),
-        json!({"StringEquals": {"aws:PrincipalOrgID": "o-abc"}}),
-        json!({"StringEquals": {"aws:sourceVpce": "vpce-1"}}),
+        json!({"StringEquals": {"aws:sourceVpce": "vpce-ours"}}),
+        json!({"StringEquals": {"aws:SourceVpc": ["vpc-ours"]}}),
+        json!({"ArnEquals": {"aws:SourceArn": "arn:aws:s3:::ours"}}),
     ] {
         assert!(with(narrow.clone()).is_empty(), "{narrow}");
     }
@@ -75,6 +71,10 @@ fn only_conditions_that_really_narrow_count() {
         json!({"StringNotEquals": {"aws:PrincipalAccount": THEIRS}}),
         json!({"Bool": {"aws:SecureTransport": "true"}}),
         json!({"ForAllValues:StringEquals": {"aws:PrincipalOrgID": "o-abc"}}),
+        json!({"StringLike": {"aws:PrincipalOrgID": "o-*"}}),
+        json!({"StringEquals": {"aws:SourceVpce": "vpce-theirs"}}),
+        json!({"StringEquals": {"aws:SourceVpc": ["vpc-ours", "vpc-theirs"]}}),
+        json!({"ArnEquals": {"aws:SourceArn": "arn:aws:s3:::theirs"}}),
     ] {
         assert_eq!(with(open.clone()), [Principal::Everybody], "{open}");
     }
@@ -95,16 +95,17 @@ fn a_deny_for_strangers_takes_an_allow_back() {
 
 #[test]
 fn plain_transport_is_denied_only_by_a_deny_to_everybody() {
-    let deny = |action: &str, principal: Value| {
+    let denies = |action: &str, principal: Value| {
         document(
             json!({"Effect": "Deny", "Principal": principal, "Action": action, "Resource": "*",
                         "Condition": {"Bool": {"aws:SecureTransport": false}}}),
         )
+        .denies_plain_transport_to("s3", &["arn:aws:s3:::b"])
     };
-    assert!(deny("s3:*", json!("*")).denies_plain_transport("s3"));
-    assert!(deny("*", json!({"AWS": "*"})).denies_plain_transport("s3"));
-    assert!(!deny("s3:Put*", json!("*")).denies_plain_transport("s3"));
-    assert!(!deny("s3:*", json!({"AWS": OURS})).denies_plain_transport("s3"));
+    assert!(denies("s3:*", json!("*")));
+    assert!(denies("*", json!({"AWS": "*"})));
+    assert!(!denies("s3:Put*", json!("*")));
+    assert!(!denies("s3:*", json!({"AWS": OURS})));
 }
 
 #[test]
@@ -177,9 +178,11 @@ fn every_usual_form_of_a_deny_for_strangers_counts() {
     };
     let root = format!("arn:aws:iam::{OURS}:*");
     assert_eq!(after(deny(json!({"ArnNotLike": {"aws:PrincipalArn": root}}))), 0);
-    let perimeter = json!({"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-abc"},
+    let perimeter = json!({"StringNotEqualsIfExists": {"aws:PrincipalAccount": OURS},
                            "BoolIfExists": {"aws:PrincipalIsAWSService": "false"}});
     assert_eq!(after(deny(perimeter)), 0);
+    let endpoint = json!({"StringNotEquals": {"aws:SourceVpce": "vpce-ours"}});
+    assert_eq!(after(deny(endpoint)), 0);
     let not =
         json!({"Effect": "Deny", "NotPrincipal": {"AWS": OURS}, "Action": "*", "Resource": "*"});
     assert_eq!(after(not), 0);
@@ -188,6 +191,8 @@ fn every_usual_form_of_a_deny_for_strangers_counts() {
 
     let theirs = json!({"StringNotEquals": {"aws:PrincipalAccount": THEIRS}});
     assert_eq!(after(deny(theirs)), 1, "it lets the stranger through");
+    let endpoint = json!({"StringNotEquals": {"aws:SourceVpce": "vpce-theirs"}});
+    assert_eq!(after(deny(endpoint)), 1, "that is the stranger's");
     let weak = json!({"StringNotEquals": {"aws:PrincipalAccount": OURS},
                       "Bool": {"aws:SecureTransport": "false"}});
     assert_eq!(after(deny(weak)), 1, "it is for plain requests only");
@@ -212,16 +217,119 @@ fn everything_is_everything_however_it_is_spelled() {
 #[test]
 fn an_organisation_is_admitted_where_nothing_else_narrows() {
     let admitted = |condition: Value| {
-        document(
+        outsiders(
             json!({"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Condition": condition}),
         )
-        .organisations(|account| account == OURS)
     };
-    assert_eq!(admitted(json!({"StringEquals": {"aws:PrincipalOrgID": "o-abc"}})), ["o-abc"]);
-    let ours =
-        json!({"StringEquals": {"aws:PrincipalOrgID": "o-abc", "aws:PrincipalAccount": OURS}});
-    assert!(admitted(ours).is_empty());
-    assert!(admitted(json!({"StringEquals": {"aws:sourceVpce": "vpce-1"}})).is_empty());
+    let whole = |id: &str| [Principal::Organisation(id.into())];
+    let foreign = json!({"StringEquals": {"aws:PrincipalOrgID": "o-abc"}});
+    assert_eq!(admitted(foreign), whole("o-abc"));
+    let unit = json!({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-abc/r-ab12/*"}});
+    assert_eq!(admitted(unit), whole("o-abc/r-ab12/*"));
+    for ours in [
+        json!({"aws:PrincipalOrgID": "o-abc", "aws:PrincipalAccount": OURS}),
+        json!({"aws:PrincipalOrgID": "o-abc", "aws:SourceVpce": "vpce-ours"}),
+    ] {
+        assert!(admitted(json!({"StringEquals": ours})).is_empty());
+    }
+    let theirs = json!({"aws:PrincipalOrgID": "o-abc", "aws:SourceVpce": "vpce-theirs"});
+    assert_eq!(admitted(json!({"StringEquals": theirs})), whole("o-abc"));
+}
+
+#[test]
+fn a_deny_for_all_but_an_organisation_admits_the_organisation() {
+    let allow = |principal: Value| json!({"Effect": "Allow", "Principal": principal, "Action": "s3:GetObject", "Resource": "*"});
+    let deny = |condition: Value| json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": condition});
+    let not = |id: &str| deny(json!({"StringNotEquals": {"aws:PrincipalOrgID": id}}));
+    let whole = |id: &str| Principal::Organisation(id.into());
+    let everybody = || allow(json!("*"));
+    assert_eq!(outsiders(json!([everybody(), not("o-abc")])), [whole("o-abc")]);
+    let perimeter = deny(json!({"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-abc"},
+                                "BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}));
+    assert_eq!(outsiders(json!([everybody(), perimeter])), [whole("o-abc")]);
+    let either = deny(json!({"StringNotEquals": {"aws:PrincipalOrgID": "o-abc",
+                                                 "aws:PrincipalAccount": OURS}}));
+    assert_eq!(outsiders(json!([everybody(), either])), [whole("o-abc")]);
+    assert_eq!(outsiders(json!([everybody(), not("o-*")])), [Principal::Everybody]);
+
+    let ours = deny(json!({"StringNotEquals": {"aws:PrincipalAccount": OURS}}));
+    assert!(outsiders(json!([everybody(), not("o-abc"), ours])).is_empty(), "both hold");
+    let named = outsiders(json!([allow(json!({"AWS": THEIRS})), not("o-abc")]));
+    assert_eq!(named, [Principal::Account(THEIRS.into())], "it may be one of them");
+}
+
+#[test]
+fn a_service_is_an_outsider_where_it_reads_for_others() {
+    let through = |service: &str, action: &str, condition: Value| {
+        outsiders(json!({"Effect": "Allow", "Principal": {"Service": service}, "Action": action,
+                         "Resource": "*", "Condition": condition}))
+    };
+    let cloudfront = "cloudfront.amazonaws.com";
+    let anybody = [Principal::Service(cloudfront.into())];
+    assert_eq!(through(cloudfront, "s3:GetObject", json!({})), anybody);
+    assert_eq!(through(cloudfront, "s3:*", json!({})), anybody);
+    let bucket = |name: &str| json!({"ArnLike": {"aws:SourceArn": format!("arn:aws:s3:::{name}")}});
+    assert_eq!(through(cloudfront, "kms:Decrypt", bucket("theirs")), anybody);
+    assert!(through(cloudfront, "kms:Decrypt", bucket("ours")).is_empty());
+    let distribution = |of: &str| json!({"StringEquals": {"aws:SourceArn": format!("arn:aws:cloudfront::{of}:distribution/E1")}});
+    assert!(through(cloudfront, "s3:GetObject", distribution(OURS)).is_empty());
+    let theirs = [Principal::Account(THEIRS.into())];
+    assert_eq!(through(cloudfront, "s3:GetObject", distribution(THEIRS)), theirs);
+
+    let group = |of: &str| json!({"ArnLike": {"kms:EncryptionContext:aws:logs:arn": format!("arn:aws:logs:us-east-1:{of}:*")}});
+    let logs = "logs.us-east-1.amazonaws.com";
+    assert!(through(logs, "kms:Decrypt", group(OURS)).is_empty());
+    assert_eq!(through(logs, "kms:Decrypt", group(THEIRS)), theirs);
+    assert_eq!(through(logs, "kms:Decrypt", group("*")), [Principal::Service(logs.into())]);
+
+    let delivery = "delivery.logs.amazonaws.com";
+    let organisation = || json!({"StringEquals": {"aws:SourceOrgID": "o-abc"}});
+    for harmless in ["s3:PutObject", "s3:GetBucketAcl", "s3:ListBucket", "kms:GenerateDataKey*"] {
+        assert!(through(delivery, harmless, json!({})).is_empty(), "{harmless}");
+        assert!(through(delivery, harmless, organisation()).is_empty(), "{harmless}");
+    }
+    let whole = [Principal::Organisation("o-abc".into())];
+    assert_eq!(through(delivery, "s3:GetObject", organisation()), whole);
+    let account = json!({"StringEquals": {"aws:SourceAccount": THEIRS}});
+    assert_eq!(through(delivery, "s3:PutObject", account), theirs);
+}
+
+#[test]
+fn a_deny_keeps_services_out_where_it_does_not_except_them() {
+    let after = |condition: Value| {
+        outsiders(json!([
+            {"Effect": "Allow", "Principal": {"Service": "cloudfront.amazonaws.com"}, "Action": "s3:GetObject", "Resource": "*"},
+            {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": condition},
+        ]))
+    };
+    for out in [
+        json!({}),
+        json!({"StringNotEquals": {"aws:SourceAccount": OURS}}),
+        json!({"StringNotEqualsIfExists": {"aws:SourceAccount": OURS}, "Bool": {"aws:PrincipalIsAWSService": "true"}}),
+        json!({"ArnNotLike": {"aws:SourceArn": format!("arn:aws:cloudfront::{OURS}:*")}}),
+        json!({"StringNotEquals": {"aws:PrincipalAccount": OURS}}),
+    ] {
+        assert!(after(out.clone()).is_empty(), "{out}");
+    }
+    for left in [
+        json!({"StringNotEquals": {"aws:PrincipalAccount": OURS}, "Bool": {"aws:PrincipalIsAWSService": "false"}}),
+        json!({"StringNotEquals": {"aws:SourceAccount": THEIRS}}),
+        json!({"Bool": {"aws:SecureTransport": "false"}}),
+    ] {
+        assert_eq!(after(left.clone()).len(), 1, "{left}");
+    }
+}
+
+#[test]
+fn an_action_can_be_left_aside() {
+    let allow = |action: Value| json!({"Effect": "Allow", "Principal": {"AWS": THEIRS}, "Action": action, "Resource": "*"});
+    let beyond =
+        |statement: Value| document(statement).beyond("s3:PutObject").outsiders(|_| false).len();
+    assert_eq!(beyond(allow(json!("s3:putobject"))), 0);
+    assert_eq!(beyond(allow(json!(["s3:PutObject", "s3:GetObject"]))), 1);
+    assert_eq!(beyond(allow(json!("s3:PutObject*"))), 1);
+    let but = json!({"Effect": "Allow", "Principal": {"AWS": THEIRS}, "NotAction": "s3:PutObject", "Resource": "*"});
+    assert_eq!(beyond(but), 1);
 }
 
 #[test]
@@ -245,7 +353,12 @@ fn plain_transport_is_denied_for_the_bucket_and_its_objects() {
 
 #[test]
 fn administering_a_key_is_more_than_using_it() {
-    let may = |statement: Value| document(statement).key_administration();
+    let may = |statement: Value| {
+        let document = document(statement);
+        let mut actions = KEY_ADMINISTRATION.to_vec();
+        actions.retain(|action| document.administers_keys(action));
+        actions
+    };
     let allow = |action: Value| json!({"Effect": "Allow", "Action": action, "Resource": "*"});
     assert!(
         may(allow(json!(["kms:Decrypt", "kms:GenerateDataKey*", "kms:DescribeKey"]))).is_empty()
@@ -297,6 +410,7 @@ fn a_mount_in_plain_is_denied_by_whatever_covers_it() {
     assert!(denies(json!("*"), "Bool") && denies(json!("elasticfilesystem:*"), "BoolIfExists"));
     assert!(denies(json!(["elasticfilesystem:clientmount", "x:Y"]), "Bool"));
     assert!(!denies(json!("elasticfilesystem:ClientWrite"), "Bool"));
+    assert!(denies(json!("*"), "StringEquals"));
     assert!(!denies(json!("*"), "Null"));
 }
 
@@ -313,7 +427,21 @@ fn a_place_is_no_identity() {
                       "Condition": {"StringEquals": {"aws:PrincipalType": "Anonymous"}}});
     assert!(!nameless(json!([allow(via.clone()), deny])));
     let both = document(json!([allow(via), deny]));
-    assert!(both.admits_everybody(mount, "arn:fs"), "those with a name are still admitted");
+    assert!(both.admits_anyone(mount, "arn:fs"), "those with a name are still admitted");
+}
+
+#[test]
+fn whoever_is_named_is_someone_unless_everybody_is_denied() {
+    let root = "elasticfilesystem:ClientRootAccess";
+    let statement = |effect: &str, principal: Value, action: &str| json!({"Effect": effect, "Principal": principal, "Action": action});
+    let admits = |statements: Value| document(statements).admits_anyone(root, "arn:fs");
+    let role = || json!({"AWS": format!("arn:aws:iam::{OURS}:role/task")});
+    let allow = || statement("Allow", role(), "elasticfilesystem:Client*");
+    assert!(admits(json!([allow()])));
+    assert!(!admits(json!([statement("Allow", role(), "elasticfilesystem:ClientMount")])));
+    assert!(!admits(json!([allow(), statement("Deny", json!("*"), root)])));
+    let other = json!({"AWS": format!("arn:aws:iam::{OURS}:role/other")});
+    assert!(admits(json!([allow(), statement("Deny", other, root)])), "somebody else is denied");
 }
 
 #[test]

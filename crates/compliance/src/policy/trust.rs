@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Condition, Document, Narrowing, Principal, Principals, Statement, is_wild};
+use super::{Document, Narrowing, Principal, Principals, Statement, is_wild};
 
 /// Who may assume a role.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,38 +66,23 @@ impl Document {
                 Principals::AllBut(_) => true,
                 Principals::Unsaid => false,
             };
-            everybody && statement.narrowing() == Narrowing::None
+            everybody && statement.narrowing(&anywhere) == Narrowing::None
         })
     }
 
     /// Whether a Deny keeps a service out that acts on behalf of somebody who is not trusted.
     fn denies_other_sources(&self, service: &str, trusted: &impl Fn(&str) -> bool) -> bool {
-        self.statements.iter().filter(|it| !it.allow).any(|deny| {
-            let about = match &deny.principals {
-                Principals::These(these) => these.iter().any(|principal| match principal {
-                    Principal::Everybody => true,
-                    Principal::Service(name) => name == service,
-                    _ => false,
-                }),
-                _ => false,
-            };
-            let other_source = |condition: &Condition| match condition.operator.as_str() {
-                "stringnotequals" if condition.key == "aws:sourceaccount" => {
-                    condition.values.iter().all(|account| trusted(account))
-                }
-                "arnnotlike" | "arnnotequals" | "stringnotlike" | "stringnotequals"
-                    if condition.key == "aws:sourcearn" =>
-                {
-                    let ours = |arn: &String| super::account_of(arn).is_some_and(|it| trusted(&it));
-                    condition.values.iter().all(ours)
-                }
-                _ => false,
-            };
-            about
+        self.statements.iter().any(|deny| {
+            !deny.allow
                 && deny.actions.matches("sts:assumerole")
-                && matches!(&deny.conditions[..], [condition] if other_source(condition))
+                && deny.keeps_out_service(service, trusted)
         })
     }
+}
+
+/// Roles are assumed from wherever; who may ask for that is the question here.
+fn anywhere(_: &str) -> bool {
+    true
 }
 
 impl Statement {
@@ -111,11 +96,11 @@ impl Statement {
             Some(condition) if !condition.values.iter().any(|value| is_wild(value)) => {
                 Narrowing::Accounts(condition.values.clone())
             }
-            _ => self.narrowing(),
+            _ => self.narrowing(&anywhere),
         };
         match narrowing {
             Narrowing::None => Source::Anybody,
-            Narrowing::Tied => Source::Trusted,
+            Narrowing::Tied | Narrowing::Organisations(_) => Source::Trusted,
             Narrowing::Accounts(accounts) => {
                 let stranger = accounts.into_iter().find(|account| !trusted(account));
                 stranger.map_or(Source::Trusted, Source::Stranger)
