@@ -165,8 +165,18 @@ impl Resource for RestApi {
                 ])
                 .on(&["apigateway:{region}::/restapis/*"])
                 .of_stack(),
-                Allow::to(&["apigateway:PUT", "apigateway:POST", "apigateway:DELETE"])
-                    .on(&["apigateway:{region}::/tags/*"]),
+                // What a REST API's own policy takes beside; an API that does not exist has no tags yet:
+                // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-create-attach.html
+                Allow::to(&["apigateway:UpdateRestApiPolicy"])
+                    .on(&["apigateway:{region}::/restapis"]),
+                Allow::to(&["apigateway:UpdateRestApiPolicy"])
+                    .on(&["apigateway:{region}::/restapis/*"])
+                    .of_stack(),
+                // Tags have no tags that could say whose they are: `retag` names the stack in the request.
+                Allow::to(&["apigateway:PUT", "apigateway:POST"])
+                    .on(&["apigateway:{region}::/tags/*restapis*"])
+                    .for_stack(),
+                Allow::to(&["apigateway:DELETE"]).on(&["apigateway:{region}::/tags/*restapis*"]),
             ],
             remove: &[Allow::to(&["apigateway:DELETE"])
                 .on(&["apigateway:{region}::/restapis/*"])
@@ -244,7 +254,7 @@ impl Resource for RestApi {
     }
 
     async fn tag(aws: &Aws, live: &Live<Self>, put: &Tags, remove: &[String]) -> Result<()> {
-        retag(aws, live.require_arn("apigateway:GET")?, put, remove).await
+        retag(aws, live.require_arn("apigateway:GET")?, &live.tags, put, remove).await
     }
 
     async fn delete(aws: &Aws, live: &Live<Self>, _: &Deletion) -> Result<()> {

@@ -142,23 +142,32 @@ impl Resource for Stage {
                 Allow::to(&["apigateway:POST", "apigateway:PATCH"])
                     .on(&["apigateway:{region}::/restapis/*"])
                     .of_stack(),
-                Allow::to(&["apigateway:PUT", "apigateway:POST", "apigateway:DELETE"])
-                    .on(&["apigateway:{region}::/tags/*"]),
+                // Tags have no tags that could say whose they are: `retag` names the stack in the request.
+                Allow::to(&["apigateway:PUT", "apigateway:POST"])
+                    .on(&["apigateway:{region}::/tags/*restapis*"])
+                    .for_stack(),
+                Allow::to(&["apigateway:DELETE"]).on(&["apigateway:{region}::/tags/*restapis*"]),
                 Allow::to(&["wafv2:AssociateWebACL"]).on(&[
                     "wafv2:{here}:regional/webacl/{name}/*",
                     "wafv2:{here}:regional/webacl/{successor}/*",
-                    "apigateway:{region}::/restapis/*/stages/*",
                 ]),
+                // WAF knows no tags of a stage; it cannot do it without `apigateway:SetWebACL`, which does.
+                Allow::to(&["wafv2:AssociateWebACL"])
+                    .on(&["apigateway:{region}::/restapis/*/stages/*"]),
                 Allow::to(&["wafv2:DisassociateWebACL"])
                     .on(&["apigateway:{region}::/restapis/*/stages/*"]),
                 // WAF sets it on the stage in the name of the caller:
                 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awswafv2.html
                 Allow::to(&["apigateway:SetWebACL"])
-                    .on(&["apigateway:{region}::/restapis/*/stages/*"]),
+                    .on(&["apigateway:{region}::/restapis/*/stages/*"])
+                    .of_stack(),
             ],
             remove: &[
-                Allow::to(&["wafv2:DisassociateWebACL", "apigateway:SetWebACL"])
+                Allow::to(&["wafv2:DisassociateWebACL"])
                     .on(&["apigateway:{region}::/restapis/*/stages/*"]),
+                Allow::to(&["apigateway:SetWebACL"])
+                    .on(&["apigateway:{region}::/restapis/*/stages/*"])
+                    .of_stack(),
                 Allow::to(&["apigateway:DELETE"])
                     .on(&["apigateway:{region}::/restapis/*"])
                     .of_stack(),
@@ -227,7 +236,7 @@ impl Resource for Stage {
     }
 
     async fn tag(aws: &Aws, live: &Live<Self>, put: &Tags, remove: &[String]) -> Result<()> {
-        retag(aws, live.require_arn("apigateway:GET")?, put, remove).await
+        retag(aws, live.require_arn("apigateway:GET")?, &live.tags, put, remove).await
     }
 
     async fn detach(aws: &Aws, live: &Live<Self>) -> Result<()> {

@@ -11,7 +11,7 @@ use engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::tags::{from_map, to_map};
+use crate::tags::{claiming, from_map, to_map};
 
 // A link without traffic for sixty days goes to sleep; the next request wakes it. It works.
 const GOOD: &[&str] = &["AVAILABLE", "INACTIVE"];
@@ -49,8 +49,11 @@ impl Resource for VpcLink {
                 Allow::to(&["apigateway:PATCH"])
                     .on(&["apigateway:{region}::/vpclinks/*"])
                     .of_stack(),
-                Allow::to(&["apigateway:PUT", "apigateway:POST", "apigateway:DELETE"])
-                    .on(&["apigateway:{region}::/tags/*"]),
+                // Tags have no tags that could say whose they are: `tag` names the stack in the request.
+                Allow::to(&["apigateway:PUT", "apigateway:POST"])
+                    .on(&["apigateway:{region}::/tags/*vpclinks*"])
+                    .for_stack(),
+                Allow::to(&["apigateway:DELETE"]).on(&["apigateway:{region}::/tags/*vpclinks*"]),
                 Allow::to(&["iam:CreateServiceLinkedRole"])
                     .on(&["iam::{account}:role/aws-service-role/*"])
                     .under(&[When::equals(
@@ -116,7 +119,8 @@ impl Resource for VpcLink {
         let gateway = client!(aws, aws_sdk_apigatewayv2);
         let arn = live.require_arn("apigateway:GET")?;
         if !put.is_empty() {
-            let call = gateway.tag_resource().resource_arn(arn).set_tags(Some(to_map(put)));
+            let call =
+                gateway.tag_resource().resource_arn(arn).set_tags(Some(claiming(put, &live.tags)));
             aws.call("apigateway:POST", call.send()).await?;
         }
         if !remove.is_empty() {

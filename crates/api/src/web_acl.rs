@@ -136,10 +136,12 @@ impl Resource for WebAcl {
                     "logs:DescribeLogGroups",
                 ]),
             ],
-            remove: &[Allow::to(&["wafv2:DeleteWebACL"]).on(&[
-                "wafv2:{here}:regional/webacl/{name}/*",
-                "wafv2:{here}:regional/webacl/{successor}/*",
-            ])],
+            remove: &[Allow::to(&["wafv2:DeleteWebACL"])
+                .on(&[
+                    "wafv2:{here}:regional/webacl/{name}/*",
+                    "wafv2:{here}:regional/webacl/{successor}/*",
+                ])
+                .of_stack()],
         },
         ..Traits::of("wafv2.web_acl")
     };

@@ -116,7 +116,9 @@ impl Resource for Cluster {
                     .on(&["iam::{account}:role/aws-service-role/*"])
                     .under(&[When::equals("iam:AWSServiceName", &["ecs.amazonaws.com"])]),
             ],
-            remove: &[Allow::to(&["ecs:DeleteCluster"]).on(&["ecs:{here}:cluster/{name}"])],
+            remove: &[Allow::to(&["ecs:DeleteCluster"])
+                .on(&["ecs:{here}:cluster/{name}"])
+                .of_stack()],
         },
         ..Traits::of("ecs.cluster")
     };

@@ -153,7 +153,9 @@ impl Resource for Function {
                     .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
                     .under(&[When::equals("iam:PassedToService", &["lambda.amazonaws.com"])]),
             ],
-            remove: &[Allow::to(&["lambda:DeleteFunction"]).on(&["lambda:{here}:function:{name}"])],
+            remove: &[Allow::to(&["lambda:DeleteFunction"])
+                .on(&["lambda:{here}:function:{name}"])
+                .of_stack()],
         },
         ..Traits::of("lambda.function")
     };

@@ -99,7 +99,8 @@ impl Resource for Listener {
                 .on(&["elasticloadbalancing:{here}:listener/app/{name}/*/*"]),
             ],
             remove: &[Allow::to(&["elasticloadbalancing:DeleteListener"])
-                .on(&["elasticloadbalancing:{here}:listener/app/{name}/*/*"])],
+                .on(&["elasticloadbalancing:{here}:listener/app/{name}/*/*"])
+                .of_stack()],
         },
         ..Traits::of("elbv2.listener")
     };

@@ -117,6 +117,9 @@ impl Resource for LoadBalancer {
                     "elasticloadbalancing:RemoveTags",
                 ])
                 .on(&["elasticloadbalancing:{here}:loadbalancer/app/{name}/*"]),
+                // Elastic Load Balancing asks whether the caller may, when it makes the first of an account:
+                // https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html
+                Allow::to(&["ec2:DescribeAccountAttributes"]),
                 Allow::to(&["iam:CreateServiceLinkedRole"])
                     .on(&["iam::{account}:role/aws-service-role/*"])
                     .under(&[When::equals(
@@ -128,7 +131,8 @@ impl Resource for LoadBalancer {
                 "elasticloadbalancing:ModifyLoadBalancerAttributes",
                 "elasticloadbalancing:DeleteLoadBalancer",
             ])
-            .on(&["elasticloadbalancing:{here}:loadbalancer/app/{name}/*"])],
+            .on(&["elasticloadbalancing:{here}:loadbalancer/app/{name}/*"])
+            .of_stack()],
         },
         ..Traits::of("elbv2.load_balancer")
     };

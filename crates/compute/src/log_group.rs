@@ -113,11 +113,13 @@ impl Resource for LogGroup {
                     .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
                     .under(&[When::equals("iam:PassedToService", &["logs.amazonaws.com"])]),
             ],
-            remove: &[Allow::to(&["logs:DeleteSubscriptionFilter", "logs:DeleteLogGroup"]).on(&[
-                "logs:{here}:log-group:*{name}",
-                "logs:{here}:log-group:*{name}:*",
-                "logs:{here}:log-group:*{name}/*",
-            ])],
+            remove: &[Allow::to(&["logs:DeleteSubscriptionFilter", "logs:DeleteLogGroup"])
+                .on(&[
+                    "logs:{here}:log-group:*{name}",
+                    "logs:{here}:log-group:*{name}:*",
+                    "logs:{here}:log-group:*{name}/*",
+                ])
+                .of_stack()],
         },
         ..Traits::of("logs.log_group")
     };

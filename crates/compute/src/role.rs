@@ -130,7 +130,8 @@ impl Resource for Role {
                 "iam:DeleteRolePolicy",
                 "iam:DeleteRole",
             ])
-            .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])],
+            .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
+            .of_stack()],
         },
         ..Traits::of("iam.role")
     };

@@ -153,7 +153,9 @@ impl Resource for Service {
                     .on(&["iam::{account}:role/aws-service-role/*"])
                     .under(&[When::equals("iam:AWSServiceName", &["ecs.amazonaws.com"])]),
             ],
-            remove: &[Allow::to(&["ecs:DeleteService"]).on(&["ecs:{here}:service/{name}/{name}"])],
+            remove: &[Allow::to(&["ecs:DeleteService"])
+                .on(&["ecs:{here}:service/{name}/{name}"])
+                .of_stack()],
         },
         ..Traits::of("ecs.service")
     };

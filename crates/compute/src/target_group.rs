@@ -93,10 +93,12 @@ impl Resource for TargetGroup {
                 "elasticloadbalancing:{here}:targetgroup/{name}/*",
                 "elasticloadbalancing:{here}:targetgroup/{successor}/*",
             ])],
-            remove: &[Allow::to(&["elasticloadbalancing:DeleteTargetGroup"]).on(&[
-                "elasticloadbalancing:{here}:targetgroup/{name}/*",
-                "elasticloadbalancing:{here}:targetgroup/{successor}/*",
-            ])],
+            remove: &[Allow::to(&["elasticloadbalancing:DeleteTargetGroup"])
+                .on(&[
+                    "elasticloadbalancing:{here}:targetgroup/{name}/*",
+                    "elasticloadbalancing:{here}:targetgroup/{successor}/*",
+                ])
+                .of_stack()],
         },
         ..Traits::of("elbv2.target_group")
     };

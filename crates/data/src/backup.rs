@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine::stack::STACK_TAG;
 use engine::vocabulary::{Arn, DbClusterArn, FileSystemArn, ForEfs, Id, KeyArn, Name, RoleArn};
 use engine::{Deployed, Mistake, Policy, Ref, Result, Stack, StackName, Tags};
 use serde::{Deserialize, Serialize};
@@ -144,7 +145,10 @@ pub fn declare(stack: &mut Stack, spec: &BackupSpec) -> Backup {
     let settings = &spec.settings;
     let name = stack.name().of("vault");
     let marks = settings.classification.tags();
-    let mut tags = marks.clone();
+    // Recovery points are told from those of others by it, in what IAM allows to delete.
+    let mut point_tags = marks.clone();
+    point_tags.insert(STACK_TAG.into(), stack.name().to_string());
+    let mut tags = marks;
     tags.insert("Name".into(), name.clone());
     let vault = BackupVault {
         name,
@@ -166,7 +170,7 @@ pub fn declare(stack: &mut Stack, spec: &BackupSpec) -> Backup {
             cold_after_days: rule.cold_after_days,
             delete_after_days: rule.delete_after_days,
             continuous: rule.continuous,
-            recovery_point_tags: marks.clone(),
+            recovery_point_tags: point_tags.clone(),
             copy_to: BTreeSet::new(),
         };
         (name.clone(), rule)
@@ -259,6 +263,24 @@ mod tests {
     #[test]
     fn the_default_is_valid() {
         assert_eq!(faults(|_| {}), Vec::<String>::new());
+    }
+
+    #[test]
+    fn recovery_points_carry_the_stack_s_tag() {
+        let mut stack = Stack::new(StackName::new("student", "dev"), Tags::new());
+        let spec = BackupSpec {
+            key: "k".into(),
+            role: "r".into(),
+            cluster: Some("arn:db".into()),
+            file_system: None,
+            access_policy: None,
+            settings: BackupSettings::default(),
+        };
+        declare(&mut stack, &spec);
+        let plan = stack.nodes().find(|node| node.id.as_str() == "data/backup-plan").unwrap();
+        for rule in plan.spec["rules"].as_object().unwrap().values() {
+            assert_eq!(rule["recovery_point_tags"][STACK_TAG], "student-dev");
+        }
     }
 
     #[test]

@@ -70,6 +70,10 @@ impl Resource for BackupVault {
                 .on(&["backup:{here}:backup-vault:{name}"]),
                 // https://docs.aws.amazon.com/aws-backup/latest/devguide/create-a-vault.html
                 Allow::to(&["backup-storage:MountCapsule"]),
+                // https://docs.aws.amazon.com/aws-backup/latest/devguide/using-service-linked-roles-AWSServiceRoleForBackup.html
+                Allow::to(&["iam:CreateServiceLinkedRole"])
+                    .on(&["iam::{account}:role/aws-service-role/*"])
+                    .under(&[When::equals("iam:AWSServiceName", &["backup.amazonaws.com"])]),
                 Allow::to(&["kms:CreateGrant"]).on(&["kms:{here}:key/*"]).of_stack().under(&[
                     When::equals("kms:ViaService", &["backup.{region}.amazonaws.com"]),
                     When::is_true("kms:GrantIsForAWSResource"),
@@ -90,12 +94,22 @@ impl Resource for BackupVault {
                     "backup:ListRecoveryPointsByBackupVault",
                     "backup:DeleteBackupVault",
                 ])
-                .on(&["backup:{here}:backup-vault:{name}"]),
-                // Recovery points are ARNs of the services that are backed up.
-                Allow::to(&["backup:DeleteRecoveryPoint"]).on(&[
-                    "rds:{here}:cluster-snapshot:awsbackup:*",
-                    "backup:{here}:recovery-point:*",
-                ]),
+                .on(&["backup:{here}:backup-vault:{name}"])
+                .of_stack(),
+                // Recovery points are ARNs of the services that are backed up. They have the tags that the
+                // plan gives them (see `backup`).
+                Allow::to(&["backup:DeleteRecoveryPoint"])
+                    .on(&[
+                        "rds:{here}:cluster-snapshot:awsbackup:*",
+                        "backup:{here}:recovery-point:*",
+                    ])
+                    .of_stack(),
+                // Those of Aurora are deleted in the name of the caller:
+                // https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupFullAccess.html
+                Allow::to(&["rds:DeleteDBClusterSnapshot"])
+                    .on(&["rds:{here}:cluster-snapshot:awsbackup:*"])
+                    .of_stack()
+                    .under(&[When::called_via(&["backup.amazonaws.com"])]),
             ],
         },
         ..Traits::of("backup.vault")

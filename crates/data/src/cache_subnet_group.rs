@@ -44,7 +44,8 @@ impl Resource for CacheSubnetGroup {
             ])
             .on(&["elasticache:{here}:subnetgroup:{name}"])],
             remove: &[Allow::to(&["elasticache:DeleteCacheSubnetGroup"])
-                .on(&["elasticache:{here}:subnetgroup:{name}"])],
+                .on(&["elasticache:{here}:subnetgroup:{name}"])
+                .of_stack()],
         },
         ..Traits::of("elasticache.subnet_group")
     };

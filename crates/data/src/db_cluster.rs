@@ -197,7 +197,8 @@ impl Resource for DbCluster {
             ],
             remove: &[
                 Allow::to(&["rds:ModifyDBCluster", "rds:DeleteDBCluster"])
-                    .on(&["rds:{here}:cluster:{name}"]),
+                    .on(&["rds:{here}:cluster:{name}"])
+                    .of_stack(),
                 // The final snapshot, whose name is cut where it is long, takes the tags of the cluster:
                 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html
                 Allow::to(&[
@@ -206,7 +207,9 @@ impl Resource for DbCluster {
                     "rds:AddTagsToResource",
                 ])
                 .on(&["rds:{here}:cluster-snapshot:{project}-*-final-*"]),
-                Allow::to(&["rds:CreateDBClusterSnapshot"]).on(&["rds:{here}:cluster:{name}"]),
+                Allow::to(&["rds:CreateDBClusterSnapshot"])
+                    .on(&["rds:{here}:cluster:{name}"])
+                    .of_stack(),
             ],
         },
         ..Traits::of("rds.cluster")

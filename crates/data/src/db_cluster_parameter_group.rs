@@ -58,7 +58,8 @@ impl Resource for DbClusterParameterGroup {
             ])
             .on(&["rds:{here}:cluster-pg:{name}", "rds:{here}:cluster-pg:{successor}"])],
             remove: &[Allow::to(&["rds:DeleteDBClusterParameterGroup"])
-                .on(&["rds:{here}:cluster-pg:{name}", "rds:{here}:cluster-pg:{successor}"])],
+                .on(&["rds:{here}:cluster-pg:{name}", "rds:{here}:cluster-pg:{successor}"])
+                .of_stack()],
         },
         ..Traits::of("rds.cluster_parameter_group")
     };

@@ -170,6 +170,14 @@ impl Resource for DbInstance {
                 ]),
                 Allow::to(&["rds:AddTagsToResource", "rds:RemoveTagsFromResource"])
                     .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"]),
+                // The role of enhanced monitoring:
+                // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/USER_Monitoring.OS.Enabling.html
+                Allow::to(&["iam:PassRole"])
+                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
+                    .under(&[When::equals(
+                        "iam:PassedToService",
+                        &["monitoring.rds.amazonaws.com"],
+                    )]),
                 Allow::to(&["kms:CreateGrant"]).on(&["kms:{here}:key/*"]).of_stack().under(&[
                     When::equals("kms:ViaService", &["rds.{region}.amazonaws.com"]),
                     When::is_true("kms:GrantIsForAWSResource"),
@@ -180,7 +188,8 @@ impl Resource for DbInstance {
                     .under(&[When::equals("kms:ViaService", &["rds.{region}.amazonaws.com"])]),
             ],
             remove: &[Allow::to(&["rds:DeleteDBInstance"])
-                .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"])],
+                .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"])
+                .of_stack()],
         },
         ..Traits::of("rds.instance")
     };

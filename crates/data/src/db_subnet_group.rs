@@ -45,7 +45,9 @@ impl Resource for DbSubnetGroup {
                 "rds:RemoveTagsFromResource",
             ])
             .on(&["rds:{here}:subgrp:{name}"])],
-            remove: &[Allow::to(&["rds:DeleteDBSubnetGroup"]).on(&["rds:{here}:subgrp:{name}"])],
+            remove: &[Allow::to(&["rds:DeleteDBSubnetGroup"])
+                .on(&["rds:{here}:subgrp:{name}"])
+                .of_stack()],
         },
         ..Traits::of("rds.subnet_group")
     };

@@ -133,7 +133,8 @@ impl Resource for DeliveryStream {
                 ]),
             ],
             remove: &[Allow::to(&["firehose:DeleteDeliveryStream"])
-                .on(&["firehose:{here}:deliverystream/{name}"])],
+                .on(&["firehose:{here}:deliverystream/{name}"])
+                .of_stack()],
         },
         ..Traits::of("firehose.delivery_stream")
     };

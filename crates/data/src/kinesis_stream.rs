@@ -92,7 +92,10 @@ impl Resource for KinesisStream {
                 ])
                 .on(&["kinesis:{here}:stream/{name}"]),
                 Allow::to(&["kinesis:StartStreamEncryption", "kinesis:StopStreamEncryption"])
-                    .on(&["kinesis:{here}:stream/{name}", "kms:{here}:key/*"]),
+                    .on(&["kinesis:{here}:stream/{name}"]),
+                Allow::to(&["kinesis:StartStreamEncryption", "kinesis:StopStreamEncryption"])
+                    .on(&["kms:{here}:key/*"])
+                    .of_stack(),
                 Allow::to(&[
                     "kinesis:UpdateShardCount",
                     "kinesis:UpdateStreamMode",
@@ -100,7 +103,9 @@ impl Resource for KinesisStream {
                     "kinesis:DisableEnhancedMonitoring",
                 ]),
             ],
-            remove: &[Allow::to(&["kinesis:DeleteStream"]).on(&["kinesis:{here}:stream/{name}"])],
+            remove: &[Allow::to(&["kinesis:DeleteStream"])
+                .on(&["kinesis:{here}:stream/{name}"])
+                .of_stack()],
         },
         ..Traits::of("kinesis.stream")
     };

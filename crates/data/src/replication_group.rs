@@ -153,12 +153,12 @@ impl Resource for ReplicationGroup {
                 Allow::to(&["elasticache:CreateReplicationGroup"]).on(&[
                     "elasticache:{here}:replicationgroup:{name}",
                     "elasticache:{here}:subnetgroup:{name}",
-                    "elasticache:{here}:parametergroup:*",
+                    "elasticache:{here}:parametergroup:default.*",
                     "elasticache:{here}:cluster:{name}-*",
                 ]),
                 Allow::to(&["elasticache:ModifyReplicationGroup"]).on(&[
                     "elasticache:{here}:replicationgroup:{name}",
-                    "elasticache:{here}:parametergroup:*",
+                    "elasticache:{here}:parametergroup:default.*",
                 ]),
                 Allow::to(&[
                     "elasticache:IncreaseReplicaCount",
@@ -205,10 +205,14 @@ impl Resource for ReplicationGroup {
                         &["secretsmanager.{region}.amazonaws.com"],
                     )]),
             ],
-            remove: &[Allow::to(&["elasticache:DeleteReplicationGroup"]).on(&[
-                "elasticache:{here}:replicationgroup:{name}",
-                "elasticache:{here}:snapshot:{project}-*-final-*",
-            ])],
+            remove: &[
+                Allow::to(&["elasticache:DeleteReplicationGroup"])
+                    .on(&["elasticache:{here}:replicationgroup:{name}"])
+                    .of_stack(),
+                // The final snapshot, whose name is cut where it is long.
+                Allow::to(&["elasticache:DeleteReplicationGroup"])
+                    .on(&["elasticache:{here}:snapshot:{project}-*-final-*"]),
+            ],
         },
         ..Traits::of("elasticache.replication_group")
     };

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `{here}` | region and account, as an ARN has them: `us-east-1:123456789012` |
 //! | `{region}`, `{account}` | one of the two |
+//! | `{digits}` | the account's twelve digits where they are part of a name, and not a field of an ARN |
 //! | `{name}` | every name of the stack ([`StackName::of`]): `student-*-dev` |
 //! | `{successor}` | the same for what is made beside its predecessor: `student-*-dev-??????` |
 //! | `{project}` | the first part of every name: `student` |
@@ -119,6 +120,11 @@ impl When {
         Self { operator: "ArnLike", key, values }
     }
 
+    /// The call is made by this service in the caller's name.
+    pub const fn called_via(services: &'static [&'static str]) -> Self {
+        Self { operator: "ForAnyValue:StringEquals", key: "aws:CalledVia", values: services }
+    }
+
     /// The key is `true`.
     pub const fn is_true(key: &'static str) -> Self {
         Self { operator: "Bool", key, values: &["true"] }
@@ -200,11 +206,14 @@ impl Allow {
 impl Bounds {
     fn fill(&self, template: &str) -> String {
         let name = self.stack.of("*");
+        // Any account, but not any text: what is longer is a name of another stack.
+        let digits = if self.account == "*" { "????????????" } else { self.account.as_str() };
         template
             .replace("{here}", &format!("{}:{}", self.region, self.account))
             .replace("{partition}", &self.partition)
             .replace("{region}", &self.region)
             .replace("{account}", &self.account)
+            .replace("{digits}", digits)
             .replace("{successor}", &format!("{name}-??????"))
             .replace("{name}", &name)
             .replace("{project}", &self.stack.project)
@@ -242,6 +251,21 @@ mod tests {
         assert_eq!(PASS.statement(&bounds()), expected);
         let list = json!({"Effect": "Allow", "Action": ["ec2:DescribeVpcs"], "Resource": ["*"]});
         assert_eq!(Allow::to(&["ec2:DescribeVpcs"]).statement(&bounds()), list);
+    }
+
+    #[test]
+    fn an_account_in_a_name_has_twelve_digits() {
+        const BUCKETS: Allow =
+            Allow::to(&["s3:DeleteBucket"]).on(&["s3:::{name}-{digits}-{region}"]);
+        let of = |account: &str| {
+            let bounds = Bounds { account: account.into(), ..bounds() };
+            BUCKETS.statement(&bounds)["Resource"].clone()
+        };
+        assert_eq!(
+            of("123456789012"),
+            json!(["arn:aws:s3:::student-*-dev-123456789012-eu-west-1"])
+        );
+        assert_eq!(of("*"), json!(["arn:aws:s3:::student-*-dev-????????????-eu-west-1"]));
     }
 
     #[test]

@@ -532,6 +532,20 @@ pub fn destroy(name: &StackName, inventory: &Inventory, kinds: &[Kind], options:
         .filter(|one| one.live.status != Status::Deleting || !one.kind.traits.revivable)
         .collect();
 
+    // What goes need not be read, except for whether it is going already: what stays visible for days would be deleted
+    // again and again.
+    for one in owned.iter().filter(|one| one.kind.traits.revivable) {
+        if let Some(error) = one.live.unreadable.get("status")
+            && !(options.imitation && error.is_not_implemented())
+        {
+            plan.problems.push(Problem::UnreadableField {
+                resource: label(one),
+                field: "status".into(),
+                error: error.clone(),
+            });
+        }
+    }
+
     let why_kept = if options.allow_data_loss { BTreeMap::new() } else { rests_data(&owned) };
     for (at, one) in owned.iter().enumerate() {
         match why_kept.get(&at) {

@@ -57,9 +57,9 @@ impl Resource for Alarm {
                 "cloudwatch:UntagResource",
             ])
             .on(&["cloudwatch:{here}:alarm:{name}"])],
-            remove: &[
-                Allow::to(&["cloudwatch:DeleteAlarms"]).on(&["cloudwatch:{here}:alarm:{name}"])
-            ],
+            remove: &[Allow::to(&["cloudwatch:DeleteAlarms"])
+                .on(&["cloudwatch:{here}:alarm:{name}"])
+                .of_stack()],
         },
         ..Traits::of("cloudwatch.alarm")
     };

@@ -67,7 +67,8 @@ impl Resource for Analyzer {
                     )]),
             ],
             remove: &[Allow::to(&["access-analyzer:DeleteAnalyzer"])
-                .on(&["access-analyzer:{here}:analyzer/{name}"])],
+                .on(&["access-analyzer:{here}:analyzer/{name}"])
+                .of_stack()],
         },
         ..Traits::of("accessanalyzer.analyzer")
     };

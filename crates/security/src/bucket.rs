@@ -7,8 +7,8 @@ use aws_sdk_s3::operation::get_bucket_versioning::GetBucketVersioningOutput;
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, Bucket as S3Bucket, BucketLifecycleConfiguration,
     BucketLocationConstraint, BucketLoggingStatus, BucketVersioningStatus,
-    CreateBucketConfiguration, DefaultRetention, Delete, ExpirationStatus, LifecycleExpiration,
-    LifecycleRule as S3LifecycleRule, LifecycleRuleFilter, LoggingEnabled,
+    CreateBucketConfiguration, DefaultRetention, Delete, Error as Refused, ExpirationStatus,
+    LifecycleExpiration, LifecycleRule as S3LifecycleRule, LifecycleRuleFilter, LoggingEnabled,
     NoncurrentVersionExpiration, ObjectIdentifier, ObjectLockConfiguration, ObjectLockEnabled,
     ObjectLockRetentionMode, ObjectLockRule, ObjectOwnership, OwnershipControls,
     OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption,
@@ -20,8 +20,8 @@ use aws_smithy_types::date_time::Format;
 use engine::stack::{RESOURCE_TAG, STACK_TAG};
 use engine::vocabulary::{BucketArn, BucketName, ForLogs, KeyArn};
 use engine::{
-    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Policy, Ref, Resource,
-    Result, Scope, StackName, Tags, Traits,
+    Allow, ApiError, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Policy, Ref,
+    Resource, Result, Scope, StackName, Tags, Traits,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -267,10 +267,10 @@ impl Resource for Bucket {
                     "s3:DeleteBucketPolicy",
                     "s3:PutBucketLogging",
                 ])
-                .on(&["s3:::{name}-*"]),
+                .on(&["s3:::{name}-{digits}-{region}"]),
                 // For the tags of CreateBucket:
                 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
-                Allow::to(&["s3:TagResource"]).on(&["s3:::{name}-*"]),
+                Allow::to(&["s3:TagResource"]).on(&["s3:::{name}-{digits}-{region}"]),
             ],
             remove: &[
                 Allow::to(&[
@@ -279,8 +279,11 @@ impl Resource for Bucket {
                     "s3:ListBucketVersions",
                     "s3:DeleteBucket",
                 ])
-                .on(&["s3:::{name}-*"]),
-                Allow::to(&["s3:DeleteObjectVersion"]).on(&["s3:::{name}-*/*"]),
+                .on(&["s3:::{name}-{digits}-{region}"]),
+                // To remove what is locked in governance mode takes both:
+                // https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
+                Allow::to(&["s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"])
+                    .on(&["s3:::{name}-{digits}-{region}/*"]),
             ],
         },
         ..Traits::of("s3.bucket")
@@ -393,7 +396,7 @@ impl Resource for Bucket {
         if deletion.allow_data_loss {
             // It denies going around the lock.
             drop_policy(aws, &live.id).await?;
-            empty(aws, &live.id, live.spec.object_lock).await?;
+            empty(aws, &live.id, &live.spec).await?;
         }
         let call = s3(aws).delete_bucket().bucket(&live.id);
         match aws.call("s3:DeleteBucket", call.send()).await {
@@ -881,7 +884,7 @@ async fn set_access_log(aws: &Aws, bucket: &str, log: Option<&AccessLog>) -> Res
 }
 
 /// Removes every version of every object, locks under governance notwithstanding.
-async fn empty(aws: &Aws, bucket: &str, object_lock: bool) -> Result<()> {
+async fn empty(aws: &Aws, bucket: &str, spec: &Bucket) -> Result<()> {
     let mut refused = Vec::new();
     let (mut key, mut version) = (None, None);
     loop {
@@ -903,27 +906,51 @@ async fn empty(aws: &Aws, bucket: &str, object_lock: bool) -> Result<()> {
             })
             .collect();
         if !objects.is_empty() {
-            refused.extend(remove(aws, bucket, objects, object_lock).await?);
+            refused.extend(remove(aws, bucket, objects, spec.object_lock).await?);
         }
         if page.is_truncated != Some(true) {
             break;
         }
         (key, version) = (page.next_key_marker, page.next_version_id_marker);
     }
-    let Some(why) = refused.first() else { return Ok(()) };
-    Err(Error::Kept {
+    refusal(bucket, spec, &refused).map_or(Ok(()), Err)
+}
+
+/// Why some versions stay, if any do.
+///
+/// S3 says `AccessDenied` to who lacks a permission and to who meets a lock in compliance mode, which no
+/// permission lifts. Only the mode tells them apart; the bucket's is that of its objects, unless somebody has
+/// changed it since.
+fn refusal(bucket: &str, spec: &Bucket, refused: &[Refused]) -> Option<Error> {
+    let first = refused.first()?;
+    let why = first.message.clone().or(first.code.clone()).unwrap_or_default();
+    let mode = spec.retention.as_ref().map(|retention| retention.mode);
+    if first.code() == Some("AccessDenied") && mode != Some(LockMode::Compliance) {
+        let action = if spec.object_lock {
+            "s3:BypassGovernanceRetention"
+        } else {
+            "s3:DeleteObjectVersion"
+        };
+        return Some(Error::Api(ApiError {
+            action: action.into(),
+            code: "AccessDenied".into(),
+            message: format!("{} versions of objects in {bucket}: {why}", refused.len()),
+            status: None,
+        }));
+    }
+    Some(Error::Kept {
         what: format!("bucket {bucket}"),
         why: format!("{} versions of its objects cannot be removed yet: {why}", refused.len()),
     })
 }
 
-/// Removes up to a thousand versions. The answer says why some stay.
+/// Removes up to a thousand versions. The answer says which stay, and why.
 async fn remove(
     aws: &Aws,
     bucket: &str,
     objects: Vec<ObjectIdentifier>,
     object_lock: bool,
-) -> Result<Vec<String>> {
+) -> Result<Vec<Refused>> {
     let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build();
     let delete = delete.map_err(|why| Error::invalid("the objects to delete", why))?;
     let call = s3(aws)
@@ -932,8 +959,7 @@ async fn remove(
         .delete(delete)
         .set_bypass_governance_retention(object_lock.then_some(true));
     let answer = aws.call("s3:DeleteObjectVersion", call.send()).await?;
-    let errors = answer.errors.unwrap_or_default().into_iter();
-    Ok(errors.map(|error| error.message.or(error.code).unwrap_or_default()).collect())
+    Ok(answer.errors.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -949,6 +975,31 @@ mod tests {
         assert_eq!(thing(&stack), Some("trail-logs"));
         assert_eq!(thing(&StackName::new("student", "prod")), None);
         assert_eq!(thing_of(&stack, &name, "210987654321", "us-east-1"), None);
+    }
+
+    #[test]
+    fn what_cannot_be_removed_names_the_permission_unless_none_would_help() {
+        let refused = |code: &str| {
+            let message = "Access Denied because object protected by object lock.";
+            vec![Refused::builder().code(code).message(message).build()]
+        };
+        let mut bucket = Bucket::private("b", "key".into());
+        let denied = |bucket: &Bucket, code: &str| match refusal("b", bucket, &refused(code)) {
+            Some(Error::Api(error)) => Some(error.denied_action().to_owned()),
+            Some(Error::Kept { .. }) => None,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(denied(&bucket, "AccessDenied").as_deref(), Some("s3:DeleteObjectVersion"));
+        bucket.object_lock = true;
+        bucket.retention = Some(Retention { mode: LockMode::Governance, days: 1 });
+        assert_eq!(
+            denied(&bucket, "AccessDenied").as_deref(),
+            Some("s3:BypassGovernanceRetention")
+        );
+        assert_eq!(denied(&bucket, "InternalError"), None);
+        bucket.retention = Some(Retention { mode: LockMode::Compliance, days: 1 });
+        assert_eq!(denied(&bucket, "AccessDenied"), None);
+        assert!(refusal("b", &bucket, &[]).is_none());
     }
 
     #[test]

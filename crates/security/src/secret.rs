@@ -102,7 +102,8 @@ impl Resource for Secret {
                 Allow::to(&["lambda:InvokeFunction"]).on(&["lambda:{here}:function:{name}"]),
             ],
             remove: &[Allow::to(&["secretsmanager:DeleteSecret"])
-                .on(&["secretsmanager:{here}:secret:{name}-??????"])],
+                .on(&["secretsmanager:{here}:secret:{name}-??????"])
+                .of_stack()],
         },
         ..Traits::of("secretsmanager.secret")
     };

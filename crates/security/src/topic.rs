@@ -57,7 +57,7 @@ impl Resource for Topic {
                 .on(&["sns:{here}:{name}"]),
                 Allow::to(&["sns:Unsubscribe"]),
             ],
-            remove: &[Allow::to(&["sns:DeleteTopic"]).on(&["sns:{here}:{name}"])],
+            remove: &[Allow::to(&["sns:DeleteTopic"]).on(&["sns:{here}:{name}"]).of_stack()],
         },
         ..Traits::of("sns.topic")
     };

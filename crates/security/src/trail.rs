@@ -115,9 +115,9 @@ impl Resource for Trail {
                     .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
                     .under(&[When::equals("iam:PassedToService", &["cloudtrail.amazonaws.com"])]),
             ],
-            remove: &[
-                Allow::to(&["cloudtrail:DeleteTrail"]).on(&["cloudtrail:{here}:trail/{name}"])
-            ],
+            remove: &[Allow::to(&["cloudtrail:DeleteTrail"])
+                .on(&["cloudtrail:{here}:trail/{name}"])
+                .of_stack()],
         },
         ..Traits::of("cloudtrail.trail")
     };
