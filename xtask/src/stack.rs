@@ -55,6 +55,8 @@ pub struct Site {
 pub struct FullStack {
     /// The desired graph.
     pub graph: Stack,
+    /// What is allowed and deserves a second look, a line each.
+    pub warnings: Vec<String>,
     network: Network,
     keys: Keys,
     credentials: Credentials,
@@ -82,9 +84,10 @@ impl FullStack {
         let compute = wiring.service(&keys, &credentials, &trail, &network, &stores);
         let api = wiring.api(&keys, &network, &compute, &access_log);
         let Stores { database, cache, stream, files } = stores;
-        let Wiring { stack: graph, faults, .. } = wiring;
+        let Wiring { stack: graph, faults, warnings, .. } = wiring;
         let stack = Self {
             graph,
+            warnings,
             network,
             keys,
             credentials,
@@ -171,6 +174,7 @@ struct Wiring<'a> {
     name: StackName,
     stack: Stack,
     faults: Vec<Fault>,
+    warnings: Vec<String>,
 }
 
 impl<'a> Wiring<'a> {
@@ -178,7 +182,8 @@ impl<'a> Wiring<'a> {
         let name = StackName::new(&config.project, &config.environment);
         let mut tags = config.tags.clone();
         tags.entry("Environment".into()).or_insert_with(|| config.environment.clone());
-        Self { config, site, name: name.clone(), stack: Stack::new(name, tags), faults: Vec::new() }
+        let stack = Stack::new(name.clone(), tags);
+        Self { config, site, name, stack, faults: Vec::new(), warnings: Vec::new() }
     }
 
     /// Takes a layer's mistakes as faults of keys that begin with `section`.
@@ -496,6 +501,13 @@ impl<'a> Wiring<'a> {
                 if let Err(why) = compute::validate::certificate_arn(arn, &self.site.region) {
                     self.faults.push(Fault::new("certificate.arn", why));
                 }
+                if self.site.is_real && config.certificate.host.is_none() {
+                    self.faults.push(Fault::new(
+                        "certificate.arn",
+                        "certificate.host is missing: API Gateway checks that the certificate is for the host \
+                         that it calls, so it has to know a name that the certificate is for",
+                    ));
+                }
                 Ref::<CertificateArn>::known(arn)
             }
             None => {
@@ -584,6 +596,8 @@ impl<'a> Wiring<'a> {
         // What is wrong with the certificate is said of its own key.
         let problems = compute::composition::validate(&self.name, &spec).into_iter();
         self.blame("service", problems.filter(|mistake| mistake.field != "certificate"));
+        let warnings = compute::composition::warnings(&spec).into_iter();
+        self.warnings.extend(warnings.map(|warning| format!("service.{warning}")));
         let compute = compute::declare(&mut self.stack, &spec);
         // Tasks mount the file system when they start, although no value flows from the mount targets.
         for target in &stores.files.mount_targets {

@@ -16,6 +16,7 @@ use crate::execute::{Execution, Outcome, StepName, execute};
 use crate::inventory::{Inventory, Scope, collect, refresh};
 use crate::journal::Journal;
 use crate::kind::{Deletion, Kind, Live};
+use crate::mistake::Mistake;
 use crate::plan::{self, Change, Options, Plan};
 use crate::reference::{Ref, substitute_text};
 use crate::stack::{LogicalId, Stack, StackName};
@@ -63,6 +64,9 @@ pub enum DeployError {
     /// The plan must not be carried out.
     #[error("the plan was refused: {}", list(.0.problems.iter()))]
     Refused(Box<Plan>),
+    /// What was specified cannot be.
+    #[error("{}", list(.0.iter()))]
+    Invalid(Vec<Mistake>),
     /// The layers ask for something impossible.
     #[error(transparent)]
     Circular(#[from] Circular),

@@ -13,6 +13,7 @@ use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
 use crate::spec::{Admits, HttpsEgress, NetworkSpec, Zone};
+use crate::validate::validate;
 use crate::{
     ElasticIp, EndpointType, FlowLog, FlowLogDestination, InternetGateway, KINDS, NatGateway, Peer,
     RouteTable, RouteTarget, Rule, SecurityGroup, Subnet, Vpc, VpcEndpoint,
@@ -67,12 +68,16 @@ pub struct NetworkOutputs {
 /// Brings a network up that is a stack by itself.
 ///
 /// # Errors
-/// When the plan is refused or a step fails; calling again goes on.
+/// When the specification has mistakes, the plan is refused or a step fails; calling again goes on.
 pub async fn provision(
     aws: &Aws,
     name: StackName,
     spec: &NetworkSpec,
 ) -> Result<NetworkOutputs, DeployError> {
+    let mistakes = validate(spec);
+    if !mistakes.is_empty() {
+        return Err(DeployError::Invalid(mistakes));
+    }
     let mut stack = Stack::new(name, Tags::new());
     let network = declare(&mut stack, spec, &Place::of(aws));
     let deployed = deploy::up(aws, &stack, KINDS, Options::default()).await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use engine::Mistake;
 use ipnet::Ipv4Net;
 
-use crate::spec::{HttpsEgress, NetworkSpec};
+use crate::spec::{Admits, HttpsEgress, NetworkSpec};
 
 /// Everything that is wrong with a specification.
 pub fn validate(spec: &NetworkSpec) -> Vec<Mistake> {
@@ -41,6 +41,15 @@ pub fn validate(spec: &NetworkSpec) -> Vec<Mistake> {
                 }
             }
             ranges.push((field, range));
+        }
+    }
+    for (at, admission) in spec.admit.iter().enumerate() {
+        let (field, range) = (format!("admit[{at}].cidr"), admission.cidr);
+        whole(range, &field, &mut report);
+        let holds_records =
+            matches!(admission.group, Admits::Database | Admits::Cache | Admits::FileSystem);
+        if holds_records && range.prefix_len() == 0 {
+            report(&field, "a store of records is never open to every address".into());
         }
     }
     if ![60, 600].contains(&spec.flow_log_interval) {
@@ -99,6 +108,11 @@ fn size(range: Ipv4Net, field: &str, report: &mut impl FnMut(&str, String)) {
     if !(16..=28).contains(&range.prefix_len()) {
         report(field, format!("{range} is a /{}; AWS takes /16 to /28", range.prefix_len()));
     }
+    whole(range, field, report);
+}
+
+/// AWS would keep another range than the one that is written.
+fn whole(range: Ipv4Net, field: &str, report: &mut impl FnMut(&str, String)) {
     if range.trunc() != range {
         report(field, format!("{range} begins in the middle; {} is meant", range.trunc()));
     }

@@ -482,7 +482,9 @@ async fn read(aws: &Aws, scope: &Scope, name: String) -> Result<Live<Bucket>> {
         }
         tags => live.tags = tags?,
     }
+    // AWS writes the tags of the create call with the bucket: there, one without tags is a stranger's.
     if live.tags.is_empty()
+        && !aws.is_real()
         && let Scope::Stack(stack) = scope
         && let Some(thing) = thing_of(stack, &name, aws.account_id(), aws.region())
     {

@@ -18,6 +18,7 @@ pub async fn run(common: &Common, args: &Deploy) -> Result<ExitCode, Failure> {
     let mut session = Session::start(common).await?;
     let saved = args.plan_file.as_deref().map(read_plan).transpose()?;
     let stack = session.stack().await?;
+    stack.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     // A simulation changes nothing, and queues for nothing.
     let queue = match args.timing.simulate {
         true => None,
@@ -35,7 +36,7 @@ pub async fn run(common: &Common, args: &Deploy) -> Result<ExitCode, Failure> {
         println!("{}\n", session.heading());
         print!("{}", render::plan::plan(&plan, &paint, common.verbose > 0));
         print!("{}", render::findings::findings(&broken, &paint));
-    } else if !broken.is_empty() {
+    } else if !broken.is_empty() || !plan.problems.is_empty() {
         print_json(&json!({"plan": plan, "findings": broken, "run": null, "outputs": null}))?;
     }
     refuse_problems(&plan)?;

@@ -23,6 +23,7 @@ struct Planned<'a> {
 pub async fn run(common: &Common, args: &PlanArgs) -> Result<ExitCode, Failure> {
     let session = Session::start(common).await?;
     let stack = session.stack().await?;
+    stack.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     let inventory = session.collect().await;
     let options = session.options(args.allow_data_loss);
     let plan = plan::plan(&stack.graph, &inventory, &crate::stack::kinds(), options);

@@ -55,12 +55,14 @@ impl Config {
                 ));
             }
         }
-        for region in &audit.declared_regions {
-            let parts: Vec<&str> = region.split('-').collect();
-            let numbered = parts.last().is_some_and(|last| last.parse::<u8>().is_ok());
-            if parts.len() < 3 || !numbered {
+        let regions = self.region.iter().map(|region| ("region", region));
+        let declared = audit.declared_regions.iter();
+        for (key, region) in
+            regions.chain(declared.map(|region| ("audit.declared_regions", region)))
+        {
+            if !is_region(region) {
                 faults.push(Fault::new(
-                    "audit.declared_regions",
+                    key,
                     format!("{region} is not a region: expected something like us-east-1"),
                 ));
             }
@@ -192,4 +194,12 @@ fn tag(faults: &mut Vec<Fault>, key: &str, value: &str) {
     } else if !allowed(key) || !allowed(value) {
         faults.push(Fault::new(at, "expected letters, digits, spaces and _ . : / = + - @"));
     }
+}
+
+/// Whether a name has the form of a region's. Which regions there are, AWS knows.
+fn is_region(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    let [words @ .., number] = parts.as_slice() else { return false };
+    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+    words.len() >= 2 && words.iter().all(is_word) && number.parse::<u8>().is_ok()
 }
