@@ -322,8 +322,8 @@ async fn the_document_says_how_long_the_policies_are() {
     };
     let all: Vec<_> = policies(&stack).into_iter().map(said).collect();
     assert!(page.contains(&all.join("; ")), "{all:?}");
-    assert!(page.contains("five for deploy"));
-    assert_eq!(documents(&policy::deploy(&stack), &bounds).len(), 5);
+    assert!(page.contains("six for deploy"));
+    assert_eq!(documents(&policy::deploy(&stack), &bounds).len(), 6);
 }
 
 #[test]
