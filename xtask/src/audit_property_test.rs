@@ -4,20 +4,44 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use compliance::{Audit, control};
-use engine::{Inventory, Reader, Status};
+use engine::{Inventory, Live, Reader, Status};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
-use crate::audit_test::{audited, deployed};
+use crate::audit_test::{account_with_one_of_each, audited, audited_account, deployed};
 use crate::stack::FullStack;
 
-/// The deployed default stack, and what an audit says of it.
-static COMPLIANT: LazyLock<(FullStack, Inventory, Audit)> = LazyLock::new(|| {
+/// What an audit has read, and what it says of it.
+struct Audited {
+    /// The stack, in its scope.
+    stack: Option<FullStack>,
+    inventory: Inventory,
+    audit: Audit,
+}
+
+impl Audited {
+    fn new(stack: Option<FullStack>, inventory: Inventory) -> Self {
+        let audit = audit(stack.as_ref(), &inventory);
+        Self { stack, inventory, audit }
+    }
+
+    /// What an audit in the same scope says of another inventory.
+    fn again(&self, inventory: &Inventory) -> Audit {
+        audit(self.stack.as_ref(), inventory)
+    }
+}
+
+fn audit(stack: Option<&FullStack>, inventory: &Inventory) -> Audit {
+    stack.map_or_else(|| audited_account(inventory), |stack| audited(stack, inventory))
+}
+
+/// The deployed default stack; and an account with at least one resource of each kind.
+static AUDITED: LazyLock<[Audited; 2]> = LazyLock::new(|| {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (stack, inventory) = runtime.block_on(deployed());
-    let audit = audited(&stack, &inventory);
-    (stack, inventory, audit)
+    let account = runtime.block_on(account_with_one_of_each());
+    [Audited::new(Some(stack), inventory), Audited::new(None, account)]
 });
 
 /// An attribute of a live resource: a field, or what stands beside the fields.
@@ -28,17 +52,19 @@ struct Attribute {
     field: String,
 }
 
-fn attributes(inventory: &Inventory) -> Vec<Attribute> {
+/// One of them. Kinds are as likely as each other, however many resources they have.
+fn attribute(inventory: &Inventory, kind: &Index, which: &Index) -> Attribute {
+    let kinds: Vec<(&String, &Vec<Live>)> =
+        inventory.resources.iter().filter(|(_, live)| !live.is_empty()).collect();
+    let (kind, live) = kind.get(&kinds);
     let mut all = Vec::new();
-    for (kind, live) in &inventory.resources {
-        for (at, live) in live.iter().enumerate() {
-            let fields = live.spec.as_object().unwrap().keys().map(String::as_str);
-            for field in fields.chain(["tags", "status"]) {
-                all.push(Attribute { kind: kind.clone(), at, field: field.into() });
-            }
+    for (at, live) in live.iter().enumerate() {
+        let fields = live.spec.as_object().unwrap().keys().map(String::as_str);
+        for field in fields.chain(["tags", "status"]) {
+            all.push(Attribute { kind: (*kind).clone(), at, field: field.into() });
         }
     }
-    all
+    which.get(&all).clone()
 }
 
 /// Other values of a value, most of them worse ones.
@@ -101,36 +127,36 @@ proptest! {
 
     #[test]
     fn a_changed_attribute_moves_only_the_controls_that_say_they_read_it(
-        which in any::<Index>(), choice in any::<Index>(),
+        kind in any::<Index>(), which in any::<Index>(), choice in any::<Index>(),
     ) {
-        let (stack, inventory, before) = &*COMPLIANT;
-        let all = attributes(inventory);
-        let attribute = which.get(&all);
-        let Some(changed) = broken(inventory, attribute, &choice) else { return Ok(()) };
-        let after = audited(stack, &changed);
-        let (before, after) = (said(before), said(&after));
-        let read = format!("{}.{}", attribute.kind, attribute.field);
-        for (id, text) in &after {
-            if before.get(id) != Some(text) {
-                let mut reads = control(id).unwrap().fields();
-                prop_assert!(reads.any(|field| field == read), "{id} does not say that it reads {read}:\nbefore {}\nafter {text}", before[id]);
+        for audited in &*AUDITED {
+            let attribute = attribute(&audited.inventory, &kind, &which);
+            let Some(changed) = broken(&audited.inventory, &attribute, &choice) else { continue };
+            let after = audited.again(&changed);
+            let (before, after) = (said(&audited.audit), said(&after));
+            let read = format!("{}.{}", attribute.kind, attribute.field);
+            for (id, text) in &after {
+                if before.get(id) != Some(text) {
+                    let mut reads = control(id).unwrap().fields();
+                    prop_assert!(reads.any(|field| field == read), "{id} does not say that it reads {read}:\nbefore {}\nafter {text}", before[id]);
+                }
             }
         }
     }
 
     #[test]
     fn no_control_panics_whatever_the_inventory_holds(
-        changes in proptest::collection::vec((any::<Index>(), any::<Index>()), 1..40),
+        changes in proptest::collection::vec(any::<(Index, Index, Index)>(), 1..40),
     ) {
-        let (stack, inventory, _) = &*COMPLIANT;
-        let mut inventory = inventory.clone();
-        for (which, choice) in changes {
-            let all = attributes(&inventory);
-            if let Some(changed) = broken(&inventory, which.get(&all), &choice) {
-                inventory = changed;
+        for audited in &*AUDITED {
+            let mut inventory = audited.inventory.clone();
+            for (kind, which, choice) in &changes {
+                let attribute = attribute(&inventory, kind, which);
+                if let Some(changed) = broken(&inventory, &attribute, choice) {
+                    inventory = changed;
+                }
             }
+            prop_assert!(!audited.again(&inventory).findings.is_empty());
         }
-        let audit = audited(stack, &inventory);
-        prop_assert!(!audit.findings.is_empty());
     }
 }

@@ -10,6 +10,8 @@ mod cli;
 mod commands;
 pub mod config;
 mod failure;
+#[cfg(test)]
+mod one_of_each;
 pub mod outputs;
 pub mod policy;
 #[cfg(test)]

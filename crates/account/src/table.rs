@@ -32,10 +32,6 @@ impl Inspected for Table {
     const COSTLY: bool = true;
 
     async fn inspect(aws: &Aws, scope: &Scope) -> Collected<Self> {
-        // Nothing ties a table to a stack, and each costs three calls.
-        if !matches!(scope, Scope::Account) {
-            return Collected::default();
-        }
         let call = client!(aws, aws_sdk_dynamodb).list_tables().into_paginator().items();
         let names: Vec<String> =
             match aws.call("dynamodb:ListTables", call.send().try_collect()).await {
@@ -44,7 +40,7 @@ impl Inspected for Table {
             };
         let mut found = Collected::default();
         let mut reads = futures::stream::iter(names)
-            .map(|name| async move { read(aws, &name).await })
+            .map(|name| async move { read(aws, scope, &name).await })
             .buffer_unordered(8);
         while let Some(one) = reads.next().await {
             match one {
@@ -56,21 +52,22 @@ impl Inspected for Table {
     }
 }
 
-/// One table; `None` when it went away meanwhile.
-async fn read(aws: &Aws, name: &str) -> Result<Option<Live<Table>>> {
+/// One table; `None` when it went away meanwhile, or the scope does not want it. Nothing but its tags can tie a
+/// table to a stack: strangers' cost no more than the call for those.
+async fn read(aws: &Aws, scope: &Scope, name: &str) -> Result<Option<Live<Table>>> {
+    let arn = aws.arn("dynamodb", &format!("table/{name}"));
+    let Some(tags) = tags_of(aws, &arn).await.transpose() else { return Ok(None) };
+    if tags.as_ref().is_ok_and(|tags| !scope.wants(tags)) {
+        return Ok(None);
+    }
     let action = "dynamodb:DescribeTable";
     let dynamodb = client!(aws, aws_sdk_dynamodb);
     let call = dynamodb.describe_table().table_name(name);
     let Some(answer) = aws.find(action, call.send()).await? else { return Ok(None) };
     let table = answer.table.ok_or_else(|| Error::incomplete(action, "the table"))?;
-    let arn = table.table_arn.clone();
-    let arn = arn.ok_or_else(|| Error::incomplete(action, "a table's ARN"))?;
-    let mut live = described(name, &table).with_arn(&arn);
+    let mut live = described(name, &table).with_arn(arn);
     let backups = dynamodb.describe_continuous_backups().table_name(name);
-    let (backups, tags) = futures::join!(
-        aws.call("dynamodb:DescribeContinuousBackups", backups.send()),
-        tags_of(aws, &arn),
-    );
+    let backups = aws.call("dynamodb:DescribeContinuousBackups", backups.send()).await;
     live.read("point_in_time_recovery", backups, |spec, answer| {
         let backups = answer.continuous_backups_description;
         let recovery = backups.and_then(|all| all.point_in_time_recovery_description);
@@ -101,7 +98,8 @@ fn described(name: &str, table: &TableDescription) -> Live<Table> {
     Live::new(name, spec).with_status(status)
 }
 
-async fn tags_of(aws: &Aws, arn: &str) -> Result<Tags> {
+/// The tags of a table; `None` when it went away meanwhile.
+async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>> {
     let mut tags = BTreeMap::new();
     let mut next = None;
     loop {
@@ -109,20 +107,69 @@ async fn tags_of(aws: &Aws, arn: &str) -> Result<Tags> {
             .list_tags_of_resource()
             .resource_arn(arn)
             .set_next_token(next);
-        let page = aws.call("dynamodb:ListTagsOfResource", call.send()).await?;
+        let page = aws.find("dynamodb:ListTagsOfResource", call.send()).await?;
+        let Some(page) = page else { return Ok(None) };
         tags.extend(page.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)));
         next = page.next_token;
         if next.is_none() {
-            return Ok(tags);
+            return Ok(Some(tags));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_dynamodb::types::{SseDescription, SseType};
+    use aws_sdk_dynamodb::operation::describe_continuous_backups::DescribeContinuousBackupsOutput;
+    use aws_sdk_dynamodb::operation::describe_table::DescribeTableOutput;
+    use aws_sdk_dynamodb::operation::list_tables::ListTablesOutput;
+    use aws_sdk_dynamodb::operation::list_tags_of_resource::ListTagsOfResourceOutput;
+    use aws_sdk_dynamodb::types::{SseDescription, SseType, Tag};
+    use aws_smithy_mocks::{MockResponseInterceptor, RuleMode, mock};
+    use engine::stack::STACK_TAG;
+    use engine::{StackName, Target};
 
     use super::*;
+
+    #[tokio::test]
+    async fn only_tables_of_the_stack_are_described_for_it() {
+        let stack = StackName::new("student", "dev");
+        let owner = stack.to_string();
+        let tag = Tag::builder().key(STACK_TAG).value(owner).build().unwrap();
+        let rules = [
+            mock!(aws_sdk_dynamodb::Client::list_tables).then_output(|| {
+                ListTablesOutput::builder().table_names("grades").table_names("theirs").build()
+            }),
+            mock!(aws_sdk_dynamodb::Client::list_tags_of_resource)
+                .match_requests(|asked| {
+                    asked.resource_arn().is_some_and(|arn| arn.ends_with("table/grades"))
+                })
+                .then_output(move || ListTagsOfResourceOutput::builder().tags(tag.clone()).build()),
+            mock!(aws_sdk_dynamodb::Client::list_tags_of_resource)
+                .match_requests(|asked| {
+                    asked.resource_arn().is_some_and(|arn| arn.ends_with("table/theirs"))
+                })
+                .then_output(|| ListTagsOfResourceOutput::builder().build()),
+            mock!(aws_sdk_dynamodb::Client::describe_table)
+                .match_requests(|asked| asked.table_name() == Some("grades"))
+                .then_output(|| {
+                    DescribeTableOutput::builder()
+                        .table(TableDescription::builder().build())
+                        .build()
+                }),
+            mock!(aws_sdk_dynamodb::Client::describe_continuous_backups)
+                .then_output(|| DescribeContinuousBackupsOutput::builder().build()),
+        ];
+        let mocks =
+            MockResponseInterceptor::new().rule_mode(RuleMode::MatchAny).allow_passthrough();
+        let mocks = rules.iter().fold(mocks, |mocks, rule| mocks.with_rule(rule));
+        let embedded = local::ControlPlane::in_memory().http_client();
+        let aws = Aws::connect(Target::Embedded(embedded), Some("us-east-1")).await.unwrap();
+        let found = Table::inspect(&aws.with_interceptor(mocks), &Scope::Stack(stack)).await;
+        assert!(found.errors.is_empty(), "{:?}", found.errors);
+        let ids: Vec<_> = found.live.iter().map(|live| live.id.as_str()).collect();
+        assert_eq!(ids, ["grades"]);
+        assert!(found.live[0].tags.contains_key(STACK_TAG));
+    }
 
     #[test]
     fn a_key_that_is_not_in_use_does_not_count() {

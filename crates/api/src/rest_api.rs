@@ -150,6 +150,10 @@ impl Resource for RestApi {
             ("TooManyRequestsException", ""),
             ("ConflictException", "concurrent modification"),
         ],
+        attached_by: &[
+            ("routes.*.*.integration.connection_id", "apigatewayv2.vpc_link"),
+            ("routes.*.*.integration.integration_target", "elbv2.load_balancer"),
+        ],
         permissions: Permissions {
             read: &[Allow::to(&["apigateway:GET"])
                 .on(&["apigateway:{region}::/restapis", "apigateway:{region}::/restapis/*"])],

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_apigateway::types::{Op, PatchOperation, Stage as Description};
+use engine::plaintext::hide;
 use engine::vocabulary::{Arn, Id, LogGroupArn, RestApiId, WebAclArn};
 use engine::{
     Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Ref, Resource, Result,
@@ -49,7 +50,7 @@ pub struct Stage {
     pub cache_cluster: bool,
     /// The certificate with which the stage identifies itself to the backend.
     pub client_certificate_id: Option<String>,
-    /// Stage variables.
+    /// Stage variables. What is read and looks like a secret is [hidden](engine::plaintext).
     pub variables: BTreeMap<String, String>,
     /// The web ACL that requests must pass.
     pub web_acl_arn: Option<Ref<WebAclArn>>,
@@ -456,7 +457,7 @@ fn from_description(api: &str, stage: Description) -> Result<Stage> {
         tracing: stage.tracing_enabled,
         cache_cluster: stage.cache_cluster_enabled,
         client_certificate_id: stage.client_certificate_id.filter(|id| !id.is_empty()),
-        variables: stage.variables.unwrap_or_default().into_iter().collect(),
+        variables: hide(stage.variables.unwrap_or_default()),
         web_acl_arn: stage.web_acl_arn.filter(|arn| !arn.is_empty()).map(Ref::known),
     })
 }
@@ -472,6 +473,18 @@ mod tests {
             assert!(line[field].as_str().is_some_and(|text| text.starts_with("$context.")));
         }
         assert!(!AccessLogs::json_format().contains('\n'), "AWS wants one line");
+    }
+
+    #[test]
+    fn a_secret_in_a_stage_variable_is_not_read() {
+        let variables = [("api_token", "hunter2"), ("level", "info")];
+        let stage = variables.into_iter().fold(
+            Description::builder().stage_name("prod").deployment_id("d"),
+            |stage, (name, value)| stage.variables(name, value),
+        );
+        let read = from_description("abc", stage.build()).unwrap();
+        assert_eq!(read.variables["level"], "info");
+        assert!(!read.variables["api_token"].contains("hunter2"));
     }
 
     #[test]

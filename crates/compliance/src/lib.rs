@@ -33,7 +33,6 @@ mod placement;
 pub mod policy;
 pub mod records;
 pub mod report;
-mod secrecy;
 pub mod settings;
 pub mod support;
 mod tasks;

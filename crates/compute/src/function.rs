@@ -1,7 +1,7 @@
 //! `lambda.function`: a small program that AWS runs for another service, its code made into an archive
 //! here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Write};
 use std::time::Duration;
 
@@ -9,11 +9,14 @@ use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
-    LoggingConfig, Runtime, State,
+    LoggingConfig, Runtime, State, VpcConfig,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engine::vocabulary::{Arn, FunctionArn, FunctionName, LogGroupName, RoleArn};
+use engine::plaintext::hide;
+use engine::vocabulary::{
+    Arn, FunctionArn, FunctionName, LogGroupName, Private, RoleArn, SecurityGroupId, SubnetId,
+};
 use engine::{
     Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Readiness, Ref,
     Resource, Result, Scope, Status, Tags, Traits, When, client,
@@ -52,7 +55,8 @@ pub struct Function {
     pub source: BTreeMap<String, String>,
     /// The digest of the archive of its files, in base64 as Lambda writes it.
     pub code_sha256: String,
-    /// Environment variables. Never secrets: anybody who may describe the function reads them.
+    /// Environment variables. Never secrets: anybody who may describe the function reads them. What is read and looks
+    /// like a secret is [hidden](engine::plaintext).
     pub environment: BTreeMap<String, String>,
     /// After how many seconds it is stopped: 1 to 900.
     pub timeout_seconds: i32,
@@ -62,6 +66,12 @@ pub struct Function {
     pub kms_key: Option<Ref<Arn>>,
     /// Where it logs.
     pub log_group: Ref<LogGroupName>,
+    /// The subnets that it has network interfaces in. Empty: it is in no VPC of ours.
+    #[serde(default)]
+    pub subnets: BTreeSet<Ref<SubnetId<Private>>>,
+    /// What its network interfaces may reach, in a VPC.
+    #[serde(default)]
+    pub security_groups: BTreeSet<Ref<SecurityGroupId>>,
     /// How many may run at once. `None`: as many as the account has left.
     pub reserved_concurrency: Option<i32>,
     /// Who may call it, by statement id.
@@ -104,6 +114,8 @@ impl Function {
             memory_mb: 128,
             kms_key: None,
             log_group,
+            subnets: BTreeSet::new(),
+            security_groups: BTreeSet::new(),
             reserved_concurrency: None,
             permissions: BTreeMap::new(),
         }
@@ -128,6 +140,7 @@ impl Resource for Function {
             ("ResourceConflictException", "in progress"),
             ("ResourceConflictException", "currently in the following state"),
         ],
+        attached_by: &[("subnets", "ec2.subnet"), ("security_groups", "ec2.security_group")],
         costly: true,
         permissions: Permissions {
             read: &[Allow::to(&[
@@ -188,6 +201,7 @@ impl Resource for Function {
             .memory_size(self.memory_mb)
             .set_kms_key_arn(self.kms_key.as_ref().map(ToString::to_string))
             .logging_config(self.logging())
+            .set_vpc_config((!self.subnets.is_empty()).then(|| self.vpc()))
             .set_tags(Some(new.tags.clone().into_iter().collect()));
         let made = aws.call(action, call.send()).await?;
         let arn =
@@ -236,6 +250,8 @@ impl Resource for Function {
             "memory_mb",
             "kms_key",
             "log_group",
+            "subnets",
+            "security_groups",
         ];
         if changes.any(&configuration) {
             let call = lambda
@@ -250,7 +266,9 @@ impl Resource for Function {
                 .memory_size(self.memory_mb)
                 // Empty: the key that AWS owns.
                 .kms_key_arn(self.kms_key.as_ref().map_or("", Ref::as_str))
-                .logging_config(self.logging());
+                .logging_config(self.logging())
+                // Without subnets: it leaves the VPC.
+                .set_vpc_config(changes.any(&["subnets", "security_groups"]).then(|| self.vpc()));
             aws.call("lambda:UpdateFunctionConfiguration", call.send()).await?;
             arrived(aws, &live.id).await?;
         }
@@ -293,6 +311,15 @@ impl Function {
 
     fn logging(&self) -> LoggingConfig {
         LoggingConfig::builder().log_group(self.log_group.as_str()).build()
+    }
+
+    fn vpc(&self) -> VpcConfig {
+        VpcConfig::builder()
+            .set_subnet_ids(Some(self.subnets.iter().map(ToString::to_string).collect()))
+            .set_security_group_ids(Some(
+                self.security_groups.iter().map(ToString::to_string).collect(),
+            ))
+            .build()
     }
 
     async fn reserve(&self, aws: &Aws, name: &str) -> Result<()> {
@@ -401,6 +428,8 @@ async fn read(aws: &Aws, scope: &Scope, listed: FunctionConfiguration) -> Collec
         Err(error) => return Collected::failed(error),
     };
     if !scope.may_be_ours(&live.id) {
+        let fields = ["tags", "reserved_concurrency", "permissions"];
+        live.leave_out(&fields, "lambda:GetFunction", "its name is none of the stack's");
         return Collected::of(vec![live]);
     }
     let call = client!(aws, aws_sdk_lambda).get_function().function_name(&live.id);
@@ -412,6 +441,8 @@ async fn read(aws: &Aws, scope: &Scope, listed: FunctionConfiguration) -> Collec
     if scope.wants(&live.tags) {
         let permissions = permissions(aws, &live.id).await;
         live.read("permissions", permissions, |spec, found| spec.permissions = found);
+    } else {
+        live.leave_out(&["permissions"], "lambda:GetPolicy", "it does not belong to the stack");
     }
     Collected::of(vec![live])
 }
@@ -434,6 +465,7 @@ fn live(found: FunctionConfiguration) -> Result<Live<Function>> {
     let architecture = found.architectures.unwrap_or_default().into_iter().next();
     let environment = found.environment.and_then(|environment| environment.variables);
     let log_group = found.logging_config.and_then(|logging| logging.log_group);
+    let vpc = found.vpc_config.as_ref();
     let spec = Function {
         name: name.clone(),
         description: found.description.unwrap_or_default(),
@@ -444,12 +476,18 @@ fn live(found: FunctionConfiguration) -> Result<Live<Function>> {
         role: Ref::known(found.role.unwrap_or_default()),
         source: BTreeMap::new(),
         code_sha256: found.code_sha256.unwrap_or_default(),
-        environment: environment.unwrap_or_default().into_iter().collect(),
+        environment: hide(environment.unwrap_or_default()),
         timeout_seconds: found.timeout.unwrap_or(3),
         memory_mb: found.memory_size.unwrap_or(128),
         kms_key: found.kms_key_arn.filter(|key| !key.is_empty()).map(Ref::known),
         // Where a function logs that was not told where.
         log_group: Ref::known(log_group.unwrap_or_else(|| format!("/aws/lambda/{name}"))),
+        subnets: vpc.into_iter().flat_map(|vpc| vpc.subnet_ids()).map(Ref::known).collect(),
+        security_groups: vpc
+            .into_iter()
+            .flat_map(|vpc| vpc.security_group_ids())
+            .map(Ref::known)
+            .collect(),
         reserved_concurrency: None,
         permissions: BTreeMap::new(),
     };
@@ -485,8 +523,12 @@ fn permission(statement: &Value) -> (String, Permission) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::HashMap;
+
+    use aws_sdk_lambda::types::{EnvironmentResponse, VpcConfigResponse};
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn the_same_files_give_the_same_archive() {
@@ -516,5 +558,22 @@ mod tests {
         let live = live(found).unwrap();
         assert_eq!(live.spec.log_group.as_str(), "/aws/lambda/f");
         assert_eq!(live.spec.kms_key, None);
+    }
+
+    #[test]
+    fn a_function_says_where_it_stands_and_hides_secrets() {
+        let variables = HashMap::from([("DB_PASSWORD".into(), "hunter2".into())]);
+        let environment = EnvironmentResponse::builder().set_variables(Some(variables)).build();
+        let vpc = VpcConfigResponse::builder().subnet_ids("subnet-1").security_group_ids("sg-1");
+        let found = FunctionConfiguration::builder()
+            .function_name("f")
+            .function_arn("arn")
+            .environment(environment)
+            .vpc_config(vpc.build())
+            .build();
+        let live = live(found).unwrap();
+        assert!(live.spec.subnets.contains(&Ref::known("subnet-1")));
+        assert!(live.spec.security_groups.contains(&Ref::known("sg-1")));
+        assert!(!format!("{live:?}").contains("hunter2"), "{live:?}");
     }
 }

@@ -10,6 +10,7 @@ use aws_sdk_ecs::types::{
     LogConfiguration, LogDriver, MountPoint, NetworkMode, OsFamily, PortMapping, RuntimePlatform,
     Secret, TaskDefinitionField, TransportProtocol, Volume as EcsVolume,
 };
+use engine::plaintext::{hide, hide_in_command};
 use engine::vocabulary::{AccessPointId, Arn, FileSystemId, RoleArn};
 use engine::{
     Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Ref, Replacement,
@@ -66,7 +67,8 @@ pub struct Container {
     pub essential: bool,
     /// The ports it listens on.
     pub ports: BTreeSet<Port>,
-    /// Its plain environment. Anybody who may describe the task definition reads it.
+    /// Its plain environment. Anybody who may describe the task definition reads it. What is read and looks like a
+    /// secret is [hidden](engine::plaintext), here as in the log options and commands.
     pub environment: BTreeMap<String, String>,
     /// Environment variables that ECS fills from Secrets Manager or Parameter Store when a task
     /// starts: the ARN, with `:key::` at its end for one key of a JSON secret. Never a value.
@@ -452,13 +454,13 @@ fn from_ecs_container(found: ContainerDefinition) -> (String, Container) {
                 Some(Port { container_port, protocol })
             })
             .collect(),
-        environment: pairs
-            .filter_map(|pair| Some((pair.name?, pair.value.unwrap_or_default())))
-            .collect(),
+        environment: hide(
+            pairs.filter_map(|pair| Some((pair.name?, pair.value.unwrap_or_default()))),
+        ),
         secrets: secrets.map(|secret| (secret.name, secret.value_from)).collect(),
         log: found.log_configuration.map(|log| Log {
             driver: log.log_driver.as_str().to_owned(),
-            options: log.options.unwrap_or_default().into_iter().collect(),
+            options: hide(log.options.unwrap_or_default()),
         }),
         mounts: mounts
             .filter_map(|mount| {
@@ -468,11 +470,11 @@ fn from_ecs_container(found: ContainerDefinition) -> (String, Container) {
             .collect(),
         readonly_root_filesystem: found.readonly_root_filesystem.unwrap_or(false),
         user: found.user,
-        command: found.command.unwrap_or_default(),
-        entry_point: found.entry_point.unwrap_or_default(),
+        command: hide_in_command(found.command.unwrap_or_default()),
+        entry_point: hide_in_command(found.entry_point.unwrap_or_default()),
         // Where a check leaves something open, AWS takes these numbers and shows nothing.
         health_check: found.health_check.map(|check| HealthCheck {
-            command: check.command,
+            command: hide_in_command(check.command),
             interval: check.interval.map_or(30, unsigned),
             timeout: check.timeout.map_or(5, unsigned),
             retries: check.retries.map_or(3, unsigned),
@@ -564,6 +566,29 @@ mod tests {
     fn a_container_reads_back_as_it_was_asked_for() {
         let there = to_ecs_container("api", &container()).unwrap();
         assert_eq!(from_ecs_container(there), ("api".into(), container()));
+    }
+
+    #[test]
+    fn secrets_in_a_container_are_not_read_back() {
+        let mut careless = container();
+        careless.environment.insert("DB_PASSWORD".into(), "hunter2".into());
+        careless.command = vec!["serve".into(), "--token=hunter2".into()];
+        careless.entry_point = vec!["sh".into(), "-c".into(), "TOKEN=hunter2 serve".into()];
+        let log = careless.log.as_mut().unwrap();
+        log.options.insert("splunk-token".into(), "hunter2".into());
+        let check = careless.health_check.as_mut().unwrap();
+        check.command = vec!["CMD".into(), "check".into(), "--password".into(), "hunter2".into()];
+        let there = to_ecs_container("api", &careless).unwrap();
+        assert_eq!(format!("{careless:?}").matches("hunter2").count(), 5);
+        let (_, read) = from_ecs_container(there);
+        assert!(!format!("{read:?}").contains("hunter2"), "{read:?}");
+
+        // A plan does not take what was hidden for a change, and still sees one.
+        let kind = engine::Kind::of::<TaskDefinition>();
+        let json = |container: &Container| serde_json::json!({"containers": {"api": container}});
+        assert_eq!(engine::diff::attributes(&kind, &json(&read), &json(&careless)), []);
+        let changes = engine::diff::attributes(&kind, &json(&read), &json(&container()));
+        assert_eq!(changes.len(), 5, "{changes:#?}");
     }
 
     #[test]

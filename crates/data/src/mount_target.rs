@@ -45,6 +45,7 @@ impl Resource for MountTarget {
             ("SecurityGroupNotFound", ""),
         ],
         attached_by: &[("file_system_id", "efs.file_system"), ("subnet_id", "ec2.subnet")],
+        attaches: &[("file_system_id", "efs.file_system")],
         permissions: Permissions {
             read: &[
                 Allow::to(&[

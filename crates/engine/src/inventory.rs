@@ -176,53 +176,88 @@ impl Inventory {
 pub type Subjects = BTreeMap<String, BTreeSet<String>>;
 
 impl Inventory {
-    /// What a stack is answerable for: what it owns, and what is attached to that, however far down. A
-    /// machine that somebody put into the stack's VPC is the stack's problem.
+    /// What a stack is answerable for: what it owns, what else carries its tags, and what is attached to
+    /// that, however far down. A machine that somebody put into the stack's VPC is the stack's problem.
     pub fn answerable(&self, kinds: &[Kind], readers: &[Reader], stack: &StackName) -> Subjects {
+        let owner = stack.to_string();
         let mut found = Subjects::new();
         // What others may call those that are found, with their kind.
         let mut called: BTreeSet<(&str, &str)> = BTreeSet::new();
+        // What those that are found attach, by kind and name.
+        let mut brought: BTreeSet<(&str, &str)> = BTreeSet::new();
         let owned = self.owned(kinds, stack);
         for one in &owned {
             let kind = one.kind.name();
             found.entry(kind.into()).or_default().insert(one.live.id.clone());
             called.extend(one.live.names(&one.kind).map(|name| (kind, name)));
+            brought.extend(one.kind.reader.brings(one.live));
         }
         // Attachments form short chains (VPC, load balancer, listener), so few rounds are needed.
         loop {
-            let mut news: Vec<(&str, &Live)> = Vec::new();
-            for reader in readers.iter().filter(|reader| !reader.attached_by.is_empty()) {
+            let mut news: Vec<(&Reader, &Live)> = Vec::new();
+            for reader in readers {
                 for live in self.of_kind(reader.kind) {
-                    let attached = reader.attached_by.iter().any(|(field, kind)| {
-                        named(&live.spec, field).iter().any(|name| called.contains(&(*kind, *name)))
-                    });
-                    if attached && !found.get(reader.kind).is_some_and(|ids| ids.contains(&live.id))
+                    if found.get(reader.kind).is_some_and(|ids| ids.contains(&live.id)) {
+                        continue;
+                    }
+                    let attached = || {
+                        let mut fields = reader.attached_by.iter();
+                        fields.any(|(field, kind)| {
+                            let mut names = named(&live.spec, field).into_iter();
+                            names.any(|name| called.contains(&(*kind, name)))
+                        })
+                    };
+                    let mut names = std::iter::once(live.id.as_str()).chain(live.arn.as_deref());
+                    if live.tags.get(STACK_TAG) == Some(&owner)
+                        || names.any(|name| brought.contains(&(reader.kind, name)))
+                        || attached()
                     {
-                        news.push((reader.kind, live));
+                        news.push((reader, live));
                     }
                 }
             }
             if news.is_empty() {
                 return found;
             }
-            for (kind, live) in news {
+            for (reader, live) in news {
+                let kind = reader.kind;
                 found.entry(kind.into()).or_default().insert(live.id.clone());
                 called.insert((kind, &live.id));
                 called.extend(live.arn.as_deref().map(|arn| (kind, arn)));
+                brought.extend(reader.brings(live));
             }
         }
     }
 }
 
-/// The texts in a field: itself, or those of its list.
-fn named<'a>(spec: &'a serde_json::Value, field: &str) -> Vec<&'a str> {
-    match spec.get(field) {
-        Some(serde_json::Value::String(name)) => vec![name],
-        Some(serde_json::Value::Array(names)) => {
-            names.iter().filter_map(serde_json::Value::as_str).collect()
-        }
-        _ => Vec::new(),
+impl Reader {
+    /// What a resource of this kind attaches, by kind and name.
+    fn brings<'a>(&self, live: &'a Live) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let each = self.attaches.iter();
+        each.flat_map(|(field, kind)| {
+            named(&live.spec, field).into_iter().map(move |name| (*kind, name))
+        })
     }
+}
+
+/// The texts in a field: itself, or those of its list. The field may be a path, as in
+/// [`Traits::attached_by`](crate::Traits::attached_by).
+fn named<'a>(spec: &'a serde_json::Value, field: &str) -> Vec<&'a str> {
+    use serde_json::Value;
+    let mut values = vec![spec];
+    for part in field.split('.') {
+        let below = values.into_iter().flat_map(|value| match (part, value) {
+            ("*", Value::Object(fields)) => fields.values().collect(),
+            ("*", Value::Array(items)) => items.iter().collect(),
+            _ => value.get(part).into_iter().collect::<Vec<_>>(),
+        });
+        values = below.collect();
+    }
+    let texts = values.into_iter().flat_map(|value| match value {
+        Value::Array(items) => items.iter().collect(),
+        other => vec![other],
+    });
+    texts.filter_map(Value::as_str).collect()
 }
 
 /// A live resource that the stack owns.
@@ -324,7 +359,72 @@ async fn read(aws: &Aws, readers: &[Reader], scope: &Scope, inventory: &mut Inve
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::kind::Tags;
+    use crate::permission::Allow;
+
+    /// A kind that is only read, and says nothing but what it is attached to.
+    macro_rules! kind {
+        ($name:ident, $kind:literal, $attached_by:expr, $attaches:expr) => {
+            #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+            struct $name;
+
+            impl Inspected for $name {
+                const KIND: &'static str = $kind;
+                const ATTACHED_BY: &'static [(&'static str, &'static str)] = $attached_by;
+                const ATTACHES: &'static [(&'static str, &'static str)] = $attaches;
+                const READ: &'static [Allow] = &[];
+
+                async fn inspect(_: &Aws, _: &Scope) -> Collected<Self> {
+                    Collected::default()
+                }
+            }
+        };
+    }
+    kind!(Room, "toy.room", &[], &[]);
+    kind!(Guest, "toy.guest", &[("stays.*.room", "toy.room")], &[]);
+    kind!(Door, "toy.door", &[("rooms", "toy.room")], &[("house", "toy.house")]);
+    kind!(House, "toy.house", &[], &[]);
+    const READERS: &[Reader] =
+        &[Reader::of::<House>(), Reader::of::<Guest>(), Reader::of::<Door>(), Reader::of::<Room>()];
+
+    /// What a stack answers for, of a room, a guest, a door and a house with these attributes.
+    fn answered(room: &Live, guest: Value, door: Value) -> Vec<String> {
+        let mut inventory = Inventory::empty("123456789012", "us-east-1");
+        let house = Live::new("h-1", json!({})).with_arn("arn:h-1");
+        for (reader, live) in READERS.iter().zip([
+            house,
+            Live::new("g-1", guest),
+            Live::new("d-1", door),
+            room.clone(),
+        ]) {
+            inventory.insert(*reader, Collected::of(vec![live]));
+        }
+        let stack = StackName::new("student", "dev");
+        inventory.answerable(&[], READERS, &stack).into_values().flatten().collect()
+    }
+
+    #[test]
+    fn a_stack_answers_for_what_carries_its_tags_and_for_all_that_is_attached_to_that() {
+        let tags = Tags::from([(STACK_TAG.into(), StackName::new("student", "dev").to_string())]);
+        let ours = Live::new("r-1", json!({})).with_tags(tags);
+        let elsewhere = json!({"stays": {}});
+        let shut = json!({"rooms": ["r-9"], "house": "h-1"});
+        assert_eq!(answered(&ours, elsewhere.clone(), shut.clone()), ["r-1"]);
+
+        let below = json!({"stays": {"tonight": {"room": "r-9"}, "tomorrow": {"room": "r-1"}}});
+        assert_eq!(answered(&ours, below, shut), ["g-1", "r-1"], "a field far down");
+
+        for house in ["h-1", "arn:h-1"] {
+            let door = json!({"rooms": ["r-9", "r-1"], "house": house});
+            let found = answered(&ours, elsewhere.clone(), door.clone());
+            assert_eq!(found, ["d-1", "h-1", "r-1"], "what a door leads to");
+            let strangers = Live::new("r-1", json!({}));
+            assert_eq!(answered(&strangers, elsewhere.clone(), door), Vec::<String>::new());
+        }
+    }
 
     fn tags_denied(message: &str) -> Collected {
         let mut live = Live::new("1", serde_json::json!({}));

@@ -135,6 +135,8 @@ pub trait Inspected:
     const KIND: &'static str;
     /// As [`Traits::attached_by`].
     const ATTACHED_BY: &'static [(&'static str, &'static str)] = &[];
+    /// As [`Traits::attaches`].
+    const ATTACHES: &'static [(&'static str, &'static str)] = &[];
     /// As [`Traits::costly`].
     const COSTLY: bool = false;
     /// What the calls of [`inspect`](Self::inspect) need, as [`Permissions::read`].
@@ -147,6 +149,7 @@ pub trait Inspected:
 impl<T: Resource> Inspected for T {
     const KIND: &'static str = T::TRAITS.kind;
     const ATTACHED_BY: &'static [(&'static str, &'static str)] = T::TRAITS.attached_by;
+    const ATTACHES: &'static [(&'static str, &'static str)] = T::TRAITS.attaches;
     const COSTLY: bool = T::TRAITS.costly;
     const READ: &'static [Allow] = T::TRAITS.permissions.read;
 
@@ -162,6 +165,8 @@ pub struct Reader {
     pub kind: &'static str,
     /// As [`Traits::attached_by`].
     pub attached_by: &'static [(&'static str, &'static str)],
+    /// As [`Traits::attaches`].
+    pub attaches: &'static [(&'static str, &'static str)],
     /// As [`Traits::costly`].
     pub costly: bool,
     /// As [`Permissions::read`].
@@ -182,6 +187,7 @@ impl Reader {
         Self {
             kind: T::KIND,
             attached_by: T::ATTACHED_BY,
+            attaches: T::ATTACHES,
             costly: T::COSTLY,
             read: T::READ,
             fits: |spec| T::deserialize(spec).is_ok(),
@@ -243,8 +249,12 @@ pub struct Traits {
     /// service altogether.
     pub optional: bool,
     /// Fields that name what it is attached to, each with the kind of that: a subnet is attached to a VPC.
-    /// A stranger that is attached to a stack is the stack's problem.
+    /// A stranger that is attached to a stack is the stack's problem. Where a field is not on top, its path
+    /// is given, with dots, and `*` for each item or key: `routes.*.*.integration.connection_id`.
     pub attached_by: &'static [(&'static str, &'static str)],
+    /// Fields that name what is attached by way of it, each with the kind of that: a mount target attaches a
+    /// file system to a subnet.
+    pub attaches: &'static [(&'static str, &'static str)],
     /// Whether a listing costs calls for every resource, and accounts have many of them. Then an audit of
     /// one stack does not look at strangers.
     pub costly: bool,
@@ -278,6 +288,7 @@ impl Traits {
             aliases: &[],
             optional: false,
             attached_by: &[],
+            attaches: &[],
             costly: false,
             replacement: Replacement::DeleteFirst,
             ready: Poll::SHORT,

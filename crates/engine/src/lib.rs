@@ -27,6 +27,7 @@ pub mod lease;
 pub mod mistake;
 pub mod permission;
 pub mod place;
+pub mod plaintext;
 pub mod plan;
 pub mod policy;
 pub mod reference;

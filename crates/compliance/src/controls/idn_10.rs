@@ -1,11 +1,11 @@
 //! FERPA-IDN-10: no secret in a container's plain environment.
 
 use compute::task_definition::Container;
+use engine::plaintext::{in_command, looks_like};
 
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::Facts;
 use crate::finding::Judgement;
-use crate::secrecy::{looks_like, shape};
 use crate::tasks::{READS, each_in_force, of_containers};
 
 /// The control.
@@ -50,9 +50,15 @@ fn faults(container: &Container) -> Vec<String> {
     let options = options.filter_map(|(name, value)| {
         Some(format!("has {} in the log option {name}", looks_like(name, value)?))
     });
-    let words = container.command.iter().chain(&container.entry_point);
-    let words = words.filter_map(|word| Some(format!("has {} in its command", shape(word)?)));
-    environment.chain(options).chain(words).collect()
+    let in_words = |words: &[String], place: &str| -> Vec<String> {
+        let secrets = in_command(words).into_iter().flatten();
+        secrets.map(|secret| format!("has {secret} in its {place}")).collect()
+    };
+    let command = in_words(&container.command, "command");
+    let entry_point = in_words(&container.entry_point, "command");
+    let check = container.health_check.as_ref().map(|check| check.command.as_slice());
+    let check = in_words(check.unwrap_or_default(), "health check");
+    environment.chain(options).chain(command).chain(entry_point).chain(check).collect()
 }
 
 #[cfg(test)]

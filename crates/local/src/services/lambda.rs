@@ -378,6 +378,7 @@ fn create(call: &mut Call<'_>, input: model::CreateFunctionRequest) -> Result<Mo
         state: Some("Active".into()),
         timeout: Some(input.timeout.unwrap_or(3)),
         tracing_config: Some(model::TracingConfigResponse { mode: Some("PassThrough".into()) }),
+        vpc_config: input.vpc_config.map(shown_vpc),
         version: Some("$LATEST".into()),
         ..Default::default()
     };
@@ -395,6 +396,14 @@ fn create(call: &mut Call<'_>, input: model::CreateFunctionRequest) -> Result<Mo
 
 fn shown_environment(environment: model::Environment) -> model::EnvironmentResponse {
     model::EnvironmentResponse { variables: environment.variables, ..Default::default() }
+}
+
+fn shown_vpc(vpc: model::VpcConfig) -> model::VpcConfigResponse {
+    model::VpcConfigResponse {
+        subnet_ids: vpc.subnet_ids,
+        security_group_ids: vpc.security_group_ids,
+        ..Default::default()
+    }
 }
 
 fn modified(call: &Call<'_>) -> String {
@@ -482,6 +491,7 @@ fn configure(
     if let Some(group) = input.logging_config.and_then(|logging| logging.log_group) {
         wanted.logging_config.get_or_insert_default().log_group = Some(group);
     }
+    wanted.vpc_config = input.vpc_config.map(shown_vpc).or(wanted.vpc_config);
     check_settings(call, &wanted)?;
     wanted.last_modified = Some(modified(call));
     wanted.revision_id = Some(call.new_uuid());
