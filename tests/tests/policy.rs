@@ -255,6 +255,7 @@ const DEPLOYS_WITHOUT: Reasons = &[
     (
         "there is nothing of that in the account",
         "
+        wafv2:DescribeManagedRuleGroup
         access-analyzer:ListFindings
         ec2:GetEbsDefaultKmsKeyId
         elasticache:DescribeUserGroups elasticache:DescribeUsers
@@ -444,6 +445,7 @@ const DESTROYS_WITHOUT: Reasons = &[
     (
         "there is nothing of that in the account",
         "
+        wafv2:DescribeManagedRuleGroup
         access-analyzer:DeleteAnalyzer access-analyzer:ListFindings
         backup:DeleteBackupVaultAccessPolicy backup:DeleteRecoveryPoint backup:ListRecoveryPointsByBackupVault
         ec2:GetEbsDefaultKmsKeyId
@@ -487,6 +489,7 @@ const AUDITS_WITHOUT: Reasons = &[
     (
         "there is nothing of that in the account",
         "
+        wafv2:DescribeManagedRuleGroup
         access-analyzer:ListFindings
         ec2:GetEbsDefaultKmsKeyId ec2:GetManagedPrefixListEntries
         elasticache:DescribeUserGroups elasticache:DescribeUsers
@@ -529,6 +532,7 @@ const ACCOUNT_AUDITS_WITHOUT: Reasons = &[
     (
         "there is nothing of that in the account",
         "
+        wafv2:DescribeManagedRuleGroup
         access-analyzer:ListFindings
         bedrock:GetModelCustomizationJob
         cloudfront:GetDistributionConfig cloudfront:GetVpcOrigin cloudfront:ListTagsForResource

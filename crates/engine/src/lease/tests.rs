@@ -93,7 +93,7 @@ fn the_newest_entry_says_who_holds_the_stack() {
 
     // Its holder may live on until it notices, whatever the journal tells.
     let unlocked = view(&[(5, Held, "b", 50), (6, Unlocked, "b", 80)]);
-    assert_eq!(decided(&unlocked, 81, 60, Some("b"), &[]), "free, settled at 140");
+    assert_eq!(decided(&unlocked, 81, 60, Some("b"), &[]), "free, settled at 240");
 
     let ended = view(&[(6, Held, "b", 80), (7, Ended, "b", 90)]);
     assert_eq!(decided(&ended, 91, 0, None, &[]), "ending until 130");
