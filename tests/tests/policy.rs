@@ -491,7 +491,7 @@ const AUDITS_WITHOUT: Reasons = &[
         "
         wafv2:DescribeManagedRuleGroup
         access-analyzer:ListFindings
-        ec2:GetEbsDefaultKmsKeyId ec2:GetManagedPrefixListEntries
+        ec2:DescribeSnapshotAttribute ec2:GetEbsDefaultKmsKeyId ec2:GetManagedPrefixListEntries
         elasticache:DescribeUserGroups elasticache:DescribeUsers
         elasticloadbalancing:DescribeRules
         es:DescribeDomains es:ListTags
