@@ -1,7 +1,7 @@
 //! `ferpa.toml`: everything that an operator would want to choose.
 //!
 //! Reading it reports all faults at once, each with its place underlined: unknown keys, values of the
-//! wrong type, and (see [`check`]) values that AWS or the stack cannot have.
+//! wrong type, and (see `check.rs`) values that AWS or the stack cannot have.
 
 mod check;
 mod read;
