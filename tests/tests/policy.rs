@@ -481,8 +481,6 @@ const AUDITS_WITHOUT: Reasons = &[
     (
         "no stack has any of these, and an audit of a stack does not look at strangers of kinds that cost many calls",
         "
-        dynamodb:DescribeContinuousBackups dynamodb:DescribeTable dynamodb:ListTables
-        dynamodb:ListTagsOfResource
         iam:GetAccessKeyLastUsed iam:GetLoginProfile iam:ListAccessKeys iam:ListMFADevices iam:ListUsers
         ",
     ),
@@ -491,6 +489,7 @@ const AUDITS_WITHOUT: Reasons = &[
         "
         wafv2:DescribeManagedRuleGroup
         access-analyzer:ListFindings
+        dynamodb:DescribeContinuousBackups dynamodb:DescribeTable dynamodb:ListTagsOfResource
         ec2:DescribeSnapshotAttribute ec2:GetEbsDefaultKmsKeyId ec2:GetManagedPrefixListEntries
         elasticache:DescribeUserGroups elasticache:DescribeUsers
         elasticloadbalancing:DescribeRules

@@ -13,8 +13,10 @@ use serde_json::Value;
 /// What a setting with a name like `DB_PASSWORD` looks like.
 const BY_NAME: &str = "a secret, by its name";
 
+type Looks = fn(&str) -> bool;
+
 /// What values by themselves look like, most telling first.
-const SHAPES: &[(&str, fn(&str) -> bool)] = &[
+const SHAPES: &[(&str, Looks)] = &[
     ("a private key", |value| value.contains("PRIVATE KEY-----")),
     ("an AWS access key", |value| words(value).any(is_access_key_id)),
     ("an AWS secret access key", is_secret_access_key),
