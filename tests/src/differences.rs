@@ -90,12 +90,15 @@ pub const FINDINGS: &[Difference] = &[
     cache("FERPA-NET-03", "*", None),
     cache("FERPA-NET-08", "*", None),
     cache("FERPA-NET-10", "*", None),
+    cache("FERPA-NET-14", "data/cache", Some("pass")),
     snapshot("rds.cluster_snapshot", "*", Some("not_applicable"), None),
     snapshot("rds.cluster_snapshot", "data/cluster", None, Some("pass")),
     snapshot("rds.snapshot", "automated of data/instance-1", None, Some("pass")),
     snapshot("rds.snapshot", "automated of data/instance-2", None, Some("pass")),
-    insights("data/instance-1"),
-    insights("data/instance-2"),
+    insights("FERPA-ENC-12", "data/instance-1"),
+    insights("FERPA-ENC-12", "data/instance-2"),
+    insights("FERPA-LOG-16", "data/instance-1"),
+    insights("FERPA-LOG-16", "data/instance-2"),
     backup("efs.file_system", "data/files"),
     backup("rds.cluster", "data/cluster"),
     Difference {
@@ -142,9 +145,9 @@ const fn snapshot(
     }
 }
 
-const fn insights(resource: &'static str) -> Difference {
+const fn insights(control: &'static str, resource: &'static str) -> Difference {
     Difference {
-        control: "FERPA-ENC-12",
+        control,
         kind: "rds.instance",
         resource,
         embedded: Some("pass"),

@@ -172,5 +172,5 @@ fn a_control_is_explained_and_a_mistyped_one_is_guessed() {
     let unknown = desk.xtask(&["explain", "FERPA-ENC-001"]).exits(2).stderr;
     assert!(unknown.contains("did you mean FERPA-ENC-01"), "{unknown}");
     let all = desk.xtask(&["controls", "--json"]).exits(0).json();
-    assert_eq!(all.as_array().unwrap().len(), 104);
+    assert_eq!(all.as_array().unwrap().len(), 116);
 }

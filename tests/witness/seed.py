@@ -76,7 +76,7 @@ def keys():
 
 def network():
     """A VPC with public and private subnets. Mistakes: no flow log, no endpoints, a default security group that admits itself,
-    public subnets that hand out addresses."""
+    public subnets that hand out addresses, and none without a way to the internet for the stores."""
     ec2 = client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=specified("vpc", "vpc"))["Vpc"]["VpcId"]
     for attribute in ("EnableDnsSupport", "EnableDnsHostnames"):
@@ -284,8 +284,11 @@ def files(keys, groups, subnets):
     efs.put_lifecycle_configuration(
         FileSystemId=system, LifecyclePolicies=[{"TransitionToIA": "AFTER_30_DAYS"}]
     )
-    for subnet in subnets:
-        efs.create_mount_target(FileSystemId=system, SubnetId=subnet, SecurityGroups=[groups["efs"]])
+    for n, subnet in enumerate(subnets, 1):
+        target = efs.create_mount_target(
+            FileSystemId=system, SubnetId=subnet, SecurityGroups=[groups["efs"]]
+        )
+        made[f"mount_target_{n}"] = target["MountTargetId"]
     made["file_system"] = system
     return system
 
@@ -341,7 +344,7 @@ def roles(keys, secret_arn, stream_arn):
 
 
 def balancer(groups, subnets, vpc):
-    """Mistakes: on the internet, without a WAF, plain HTTP, no access log, can be deleted by one call."""
+    """Mistakes: on the internet, without a WAF, plain HTTP, invalid headers are passed on, no access log, can be deleted by one call."""
     elb = client("elbv2")
     arn = elb.create_load_balancer(
         Name=named("alb"),
@@ -447,7 +450,7 @@ def service(groups, subnets, target, execution, task, file_system, endpoints):
 
 def api(load_balancer):
     """Mistakes: anybody may call it, it speaks plain HTTP to a load balancer that its kind of link cannot reach, it takes old TLS, and
-    its stage has no access log, no WAF and no throttling."""
+    its stage has no access log, no execution log, no WAF and no throttling."""
     gateway = client("apigateway")
     rest = gateway.create_rest_api(
         name=f"student-records-api-{environment}",

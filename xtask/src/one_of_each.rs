@@ -15,6 +15,15 @@ fn beside() -> Vec<Beside> {
     vec![
         ("apigateway.domain_name", "api.example.edu", json!({"security_policy": "TLS_1_2"})),
         (
+            "apigateway.vpc_link",
+            "l1n2k3",
+            json!({
+                "name": "grades",
+                "targets": [own("elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/x/1")],
+                "status_message": null,
+            }),
+        ),
+        (
             "apigatewayv2.api",
             "a1b2",
             json!({
@@ -50,6 +59,7 @@ fn beside() -> Vec<Beside> {
                 "enabled": true, "viewer_protocol_policies": {"*": "redirect-to-https"},
                 "minimum_tls_version": "TLSv1.2_2021",
                 "origin_protocol_policies": {"grades": "https-only"},
+                "origin_tls_versions": {"grades": ["TLSv1.2"]},
                 "web_acl": null, "log_bucket": "logs",
             }),
         ),

@@ -61,6 +61,7 @@ pub mod spec;
 pub mod stage;
 mod tags;
 pub mod vpc_link;
+pub mod vpc_link_v1;
 pub mod web_acl;
 pub mod web_acl_association;
 
@@ -76,6 +77,7 @@ pub use spec::{
 };
 pub use stage::{AccessLogs, MethodSettings, Stage};
 pub use vpc_link::VpcLink;
+pub use vpc_link_v1::VpcLinkV1;
 pub use web_acl::WebAcl;
 pub use web_acl_association::WebAclAssociation;
 
@@ -89,8 +91,12 @@ pub const KINDS: &[Kind] = &[
 ];
 
 /// What only audits look at.
-pub const READERS: &[Reader] =
-    &[Reader::of::<DomainName>(), Reader::of::<HttpApi>(), Reader::of::<WebAclAssociation>()];
+pub const READERS: &[Reader] = &[
+    Reader::of::<DomainName>(),
+    Reader::of::<HttpApi>(),
+    Reader::of::<VpcLinkV1>(),
+    Reader::of::<WebAclAssociation>(),
+];
 
 /// Why the layer is not up.
 #[derive(Debug, thiserror::Error)]

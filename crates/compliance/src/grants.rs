@@ -116,6 +116,14 @@ impl Grants {
         }
     }
 
+    /// The patterns of the resources on which an action is allowed, before anything is taken back.
+    ///
+    /// # Errors
+    /// When a policy could not be read.
+    pub fn resources_of(&self, action: &str) -> Result<BTreeSet<&str>, Unread> {
+        self.unread.clone().map_or_else(|| Ok(self.together.resources_of(action)), Err)
+    }
+
     /// Wildcards in actions that take in data actions, whatever the resources.
     ///
     /// # Errors

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::load_balancer::{retag, tags, to_elb};
 
-/// A target group. Its id is its ARN.
+/// A target group. Its id is its ARN. Output: `load_balancer`, the one that sends it requests, once a
+/// listener leads to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetGroup {
     /// The name: up to 32 letters, digits and hyphens; 25 leave room for the name of a successor.
@@ -278,5 +279,6 @@ fn read(action: &str, found: ElbTargetGroup) -> Result<Live<TargetGroup>> {
         sticky: false,
     };
     spec.set(&BTreeMap::new());
-    Ok(Live::new(arn.clone(), spec).with_arn(arn))
+    let balancer = found.load_balancer_arns.unwrap_or_default().into_iter().next();
+    Ok(Live::new(arn.clone(), spec).with_arn(arn).with_output("load_balancer", balancer))
 }

@@ -118,6 +118,27 @@ impl Routes {
         Ok(None)
     }
 
+    /// The route by which a subnet reaches the internet at large, NAT and other networks included, as
+    /// `0.0.0.0/0 to nat-…`; `None` if there is none.
+    ///
+    /// # Errors
+    /// When its routes are not known.
+    pub fn to_the_internet(&self, subnet: &Live<Subnet>) -> Result<Option<String>, Unread> {
+        let Some(table) = self.table(subnet)? else { return Ok(None) };
+        let routes = &Seen::of(table).read(&["routes"])?.routes;
+        let out = routes.iter().find(|(destination, _)| {
+            Addresses::parse(destination).is_some_and(|range| range.are_the_internet())
+        });
+        Ok(out.map(|(destination, target)| {
+            let target = match target {
+                RouteTarget::InternetGateway(gateway) => gateway.as_str(),
+                RouteTarget::NatGateway(gateway) => gateway.as_str(),
+                RouteTarget::Other(other) => other,
+            };
+            format!("{destination} to {target}")
+        }))
+    }
+
     /// How a subnet stands to the internet.
     ///
     /// # Errors
@@ -126,11 +147,7 @@ impl Routes {
         if self.from_the_internet(facts, &subnet.id)?.is_some() {
             return Ok(Tier::Public);
         }
-        let Some(table) = self.table(subnet)? else { return Ok(Tier::Isolated) };
-        let routes = &Seen::of(table).read(&["routes"])?.routes;
-        let leads_out = routes.keys().any(|destination| {
-            Addresses::parse(destination).is_some_and(|range| range.are_the_internet())
-        });
+        let leads_out = self.to_the_internet(subnet)?.is_some();
         Ok(if leads_out { Tier::Private } else { Tier::Isolated })
     }
 }

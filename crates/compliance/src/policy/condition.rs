@@ -176,6 +176,27 @@ impl Condition {
             && self.values.iter().all(|value| !is_wild(value))
     }
 
+    /// Whether the condition says who may use a key, through which service, or for what.
+    pub(super) fn limits_use(&self) -> bool {
+        if self.key.starts_with("kms:encryptioncontext:") {
+            // Any value will do: who has to name a context cannot decrypt what was encrypted without it.
+            return self.is_positive();
+        }
+        let says = matches!(
+            self.key.as_str(),
+            "kms:viaservice"
+                | "aws:calledvia"
+                | "aws:calledviafirst"
+                | "aws:calledvialast"
+                | "aws:principalarn"
+                | "aws:sourcearn"
+                | "aws:userid"
+        ) || self.key.starts_with("aws:principaltag/");
+        let anything = |value: &String| is_open(value) || value.starts_with(['*', '?']);
+        self.is("bool", "kms:grantisforawsresource", "true")
+            || (says && self.is_positive() && !self.values.iter().any(anything))
+    }
+
     /// The principals that the condition narrows to.
     pub(super) fn principal_arns(&self) -> Option<&[String]> {
         (self.key == "aws:principalarn" && self.is_positive()).then_some(&self.values[..])

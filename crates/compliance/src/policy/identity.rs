@@ -1,5 +1,7 @@
 //! What an identity policy gives to the one who has it.
 
+use std::collections::BTreeSet;
+
 use super::{Condition, DATA_ACTIONS, Document, Statement, glob, is_open, is_wild};
 
 impl Document {
@@ -57,6 +59,25 @@ impl Document {
         found.sort();
         found.dedup();
         found
+    }
+
+    /// Whether an action may be allowed on a resource, by its ARN. Whether conditions are met only a request
+    /// tells: here an Allow does not wait for them, and a Deny does.
+    pub fn may_allow_on(&self, action: &str, resource: &str) -> bool {
+        let about = |it: &Statement| it.actions.matches(action) && it.resources.matches(resource);
+        self.allowing().any(about) && !self.denying().any(about)
+    }
+
+    /// The patterns of the resources on which an action is allowed, before anything is taken back; `*` where
+    /// a statement says only which they are not.
+    pub fn resources_of(&self, action: &str) -> BTreeSet<&str> {
+        let allowing = self.allowing().filter(|statement| statement.actions.matches(action));
+        allowing
+            .flat_map(|statement| match statement.resources.negated {
+                true => vec!["*"],
+                false => statement.resources.patterns.iter().map(String::as_str).collect(),
+            })
+            .collect()
     }
 
     fn denying(&self) -> impl Iterator<Item = &Statement> {
@@ -263,6 +284,23 @@ mod tests {
             json!({"StringEquals": {"elasticfilesystem:AccessPointArn": "⟦data/point.arn⟧"}});
         let mount = json!({"Effect": "Allow", "Action": "elasticfilesystem:ClientMount", "Resource": "*", "Condition": point});
         assert!(!document(mount).allows_on_any("elasticfilesystem:clientmount"));
+    }
+
+    #[test]
+    fn what_may_be_allowed_waits_for_no_condition_and_is_gone_with_a_plain_deny() {
+        let stream = "arn:aws:kinesis:us-east-1:123456789012:stream/a";
+        let via = json!({"StringEquals": {"kms:ViaService": "kinesis.us-east-1.amazonaws.com"}});
+        let put = |effect: &str, resource: &str, condition: Value| json!({"Effect": effect, "Action": "kinesis:Put*", "Resource": resource, "Condition": condition});
+        let may = |statement| document(statement).may_allow_on("kinesis:PutRecord", stream);
+        assert!(may(put("Allow", stream, via.clone())) && may(put("Allow", "*", json!({}))));
+        assert!(!may(put("Allow", "arn:aws:kinesis:us-east-1:123456789012:stream/b", json!({}))));
+        let all = put("Allow", "*", json!({}));
+        assert!(!may(json!([all, put("Deny", stream, json!({}))])));
+        assert!(may(json!([all, put("Deny", stream, via)])));
+        let but_one = json!({"Effect": "Allow", "Action": "kinesis:*", "NotResource": stream});
+        let both = document(json!([put("Allow", stream, json!({})), but_one]));
+        assert_eq!(Vec::from_iter(both.resources_of("kinesis:putrecord")), ["*", stream]);
+        assert!(both.resources_of("s3:getobject").is_empty());
     }
 
     #[test]

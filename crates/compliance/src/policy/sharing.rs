@@ -21,6 +21,17 @@ impl Document {
         found
     }
 
+    /// Whether a Deny keeps everybody who is not trusted, AWS's own services aside, from an action on a
+    /// resource, whatever else allows it to them.
+    pub fn shuts_out(&self, action: &str, resource: &str, trusted: impl Fn(&str) -> bool) -> bool {
+        self.statements.iter().any(|statement| {
+            !statement.allow
+                && statement.actions.matches(action)
+                && statement.resources.matches(resource)
+                && statement.spared(&trusted).is_some_and(|spared| spared.is_empty())
+        })
+    }
+
     /// The places on which it may depend who is admitted: ids of VPCs and of their endpoints, ARNs of buckets.
     pub fn places(&self) -> BTreeSet<&str> {
         let conditions = self.statements.iter().flat_map(|statement| &statement.conditions);

@@ -112,7 +112,7 @@ impl Statement {
 
     /// The organisations whose accounts this Deny lets pass, while it keeps out everybody else who is not
     /// trusted, services aside; `None` where it keeps out fewer.
-    fn spared(&self, trusted: &impl Fn(&str) -> bool) -> Option<Vec<String>> {
+    pub(super) fn spared(&self, trusted: &impl Fn(&str) -> bool) -> Option<Vec<String>> {
         if !self.is_about_everybody_but(trusted) {
             return None;
         }

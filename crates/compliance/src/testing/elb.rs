@@ -15,7 +15,9 @@ use aws_smithy_mocks::{Rule, mock};
 
 const BALANCER: &str = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/a/1";
 const LISTENER: &str = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/a/1/2";
-const GROUP: &str = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/a/1";
+/// The ARN of the target group.
+pub(crate) const GROUP: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/a/1";
 
 /// A load balancer; no tags on anything.
 pub(crate) fn balancer() -> Vec<Rule> {
