@@ -145,7 +145,7 @@ struct Inner {
     pace: Pace,
     calls: Vec<Seen>,
     /// States of the account, each with the time from which it was so.
-    past: VecDeque<(Timestamp, Account)>,
+    past: VecDeque<(Timestamp, Arc<Account>)>,
     death: Arc<Notify>,
 }
 
@@ -183,12 +183,12 @@ impl Weather {
     }
 
     /// What the account was in the last minute, for [`set_past`](Self::set_past).
-    pub fn past(&self) -> Vec<(Timestamp, Account)> {
+    pub fn past(&self) -> Vec<(Timestamp, Arc<Account>)> {
         self.inner().past.iter().cloned().collect()
     }
 
     /// Sets what the account was in the last minute: nothing, when nothing is behind any more.
-    pub fn set_past(&self, past: Vec<(Timestamp, Account)>) {
+    pub fn set_past(&self, past: Vec<(Timestamp, Arc<Account>)>) {
         self.inner().past = past.into();
     }
 
@@ -254,13 +254,14 @@ impl Weather {
         if !call.writes {
             return self.plane.handle(request);
         }
-        let (now, before) = (self.plane.now(), self.plane.snapshot());
-        let answer = self.plane.handle(request);
-        let after = self.plane.snapshot();
-        let mut inner = self.inner();
-        if inner.past.is_empty() {
-            inner.past.push_back((now - PAST, before));
+        let now = self.plane.now();
+        if self.inner().past.is_empty() {
+            let before = Arc::new(self.plane.snapshot());
+            self.inner().past.push_back((now - PAST, before));
         }
+        let answer = self.plane.handle(request);
+        let after = Arc::new(self.plane.snapshot());
+        let mut inner = self.inner();
         inner.past.push_back((now, after));
         // The oldest one stands for all time before the second.
         while inner.past.get(1).is_some_and(|(since, _)| *since <= now - PAST) {
@@ -276,7 +277,7 @@ impl Weather {
         let past = {
             let inner = self.inner();
             let at = inner.past.iter().rev().find(|(since, _)| *since <= then);
-            at.or(inner.past.front()).map(|(_, account)| account.clone())
+            at.or(inner.past.front()).map(|(_, account)| Account::clone(account))
         };
         let Some(mut account) = past else { return self.effect(call, request) };
         let answer = self.plane.handle_on(&mut account, then, request);
