@@ -64,6 +64,13 @@ pub enum Fate {
     /// write is refused if it would have been refused then, because what it needs is not there yet or what
     /// has to be gone is still there; else it takes effect.
     Behind(Duration),
+    /// It is answered with another word: for a state that the account itself never gets into.
+    Says {
+        /// What stands before the word in the answer: `<state>`, `"status":"`.
+        after: &'static str,
+        /// The word.
+        word: &'static str,
+    },
     /// The process ends.
     Dies(Moment),
 }
@@ -230,6 +237,7 @@ impl Weather {
             Fate::Broken => refusal("InternalFailure", 500).response(protocol(&call)),
             Fate::OverQuota => over_quota(&call).response(protocol(&call)),
             Fate::Behind(lag) => self.behind(&call, &request, lag),
+            Fate::Says { after, word } => reworded(self.effect(&call, &request), after, word),
             Fate::Fair | Fate::ResponseLost(_) | Fate::Dies(_) => self.effect(&call, &request),
         };
         match fate {
@@ -320,6 +328,18 @@ impl HttpClient for Weather {
     ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
+}
+
+/// The answer, with this word wherever one stands after that text.
+fn reworded(answer: MockResponse, after: &str, word: &str) -> MockResponse {
+    let text = String::from_utf8_lossy(&answer.body);
+    let mut parts = text.split(after);
+    let mut body = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.find(['<', '"']).map_or("", |end| &part[end..]);
+        body.extend([after, word, rest]);
+    }
+    MockResponse { body: body.into(), ..answer }
 }
 
 async fn pass(time: Duration) {

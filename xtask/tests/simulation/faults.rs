@@ -359,3 +359,144 @@ fn somebody_meddles_at_every_call_of_an_update() {
 fn somebody_meddles_at_every_call_of_a_destroy() {
     meddle_everywhere(&[first(), gone()]);
 }
+
+/// How AWS says that resources of a kind have failed.
+#[derive(Debug, Clone, Copy)]
+struct Failure {
+    kind: &'static str,
+    /// The calls that tell: how they begin.
+    read: &'static str,
+    /// What stands before the word in their answers.
+    after: &'static str,
+    word: &'static str,
+    /// The call that removes one: how it begins.
+    delete: &'static str,
+}
+
+/// Every kind of the stack that takes its time to be made and can fail to.
+const FAILURES: &[Failure] = &[
+    Failure {
+        kind: "ec2.nat_gateway",
+        read: "DescribeNatGateways",
+        after: "<state>",
+        word: "failed",
+        delete: "DeleteNatGateway",
+    },
+    Failure {
+        kind: "ec2.vpc_endpoint",
+        read: "DescribeVpcEndpoints",
+        after: "<state>",
+        word: "failed",
+        delete: "DeleteVpcEndpoints",
+    },
+    Failure {
+        kind: "rds.cluster",
+        read: "DescribeDBClusters",
+        after: "<Status>",
+        word: "failed",
+        delete: "DeleteDBCluster",
+    },
+    Failure {
+        kind: "rds.instance",
+        read: "DescribeDBInstances",
+        after: "<DBInstanceStatus>",
+        word: "incompatible-network",
+        delete: "DeleteDBInstance",
+    },
+    Failure {
+        kind: "elasticache.replication_group",
+        read: "DescribeReplicationGroups",
+        after: "<Status>",
+        word: "create-failed",
+        delete: "DeleteReplicationGroup",
+    },
+    Failure {
+        kind: "elbv2.load_balancer",
+        read: "DescribeLoadBalancers",
+        after: "<Code>",
+        word: "failed",
+        delete: "DeleteLoadBalancer",
+    },
+    Failure {
+        kind: "efs.file_system",
+        read: "GET /2015-02-01/file-systems",
+        after: "\"LifeCycleState\":\"",
+        word: "error",
+        delete: "DELETE /2015-02-01/file-systems",
+    },
+    Failure {
+        kind: "apigatewayv2.vpc_link",
+        read: "GET /v2/vpclinks",
+        after: "\"vpcLinkStatus\":\"",
+        word: "FAILED",
+        delete: "DELETE /v2/vpclinks",
+    },
+    Failure {
+        kind: "firehose.delivery_stream",
+        read: "DescribeDeliveryStream",
+        after: "\"DeliveryStreamStatus\":\"",
+        word: "CREATING_FAILED",
+        delete: "DeleteDeliveryStream",
+    },
+];
+
+/// AWS says of all resources of a kind that they have failed, until the first of them is removed: its successor works.
+struct Failing {
+    failure: Failure,
+    is_over: bool,
+}
+
+impl Failing {
+    fn new(failure: Failure) -> Self {
+        Self { failure, is_over: false }
+    }
+}
+
+impl Forecast for Failing {
+    fn fate(&mut self, call: &Seen) -> Fate {
+        let Failure { read, after, word, delete, .. } = self.failure;
+        self.is_over |= call.operation.starts_with(delete);
+        match !self.is_over && call.operation.starts_with(read) {
+            true => Fate::Says { after, word },
+            false => Fate::Fair,
+        }
+    }
+}
+
+/// A deploy in which a resource fails stops with an error that names the word of AWS. The next one replaces what failed,
+/// or says that it would take data along; then it is for the operator to mend it, and the one after that is done.
+#[test]
+fn resources_of_every_kind_that_can_fail_do() {
+    let begun = std::time::Instant::now();
+    let goal = full::up(&full::first());
+    let replaced = std::sync::atomic::AtomicUsize::new(0);
+    all(xtask::stack::kinds, delays, FAILURES, async |world, failure| {
+        let fail = |why: String| Err(format!("{}: {why}", failure.kind));
+        world.resume(&world.beginning());
+        let first = world.run(&goal, world.journal(&[]), Failing::new(*failure), Pace::None).await;
+        let End::Stopped(why) = first else { return fail(format!("{first:?}")) };
+        if !why.iter().any(|line| line.contains(failure.word)) {
+            return fail(format!("{why:?}"));
+        }
+        world.resume_later(&world.remains(&world.journal(&[]), ""));
+        match world.run(&goal, world.journal(&[]), Failing::new(*failure), Pace::None).await {
+            End::Done => {
+                replaced.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+            End::Stopped(why) if why.iter().any(|line| line.contains("data would be lost")) => {
+                let fair = |_: &Seen| Fate::Fair;
+                let mended = world.run(&goal, world.journal(&[]), fair, Pace::None).await;
+                if !mended.is_done() {
+                    return fail(format!("after {why:?}, mended: {mended:?}"));
+                }
+            }
+            other => return fail(format!("the next run: {other:?}")),
+        }
+        let left = world.plan(&goal).await;
+        match left.is_empty() {
+            true => Ok(()),
+            false => fail(format!("left to do: {:?}", left.lines())),
+        }
+    });
+    println!("{} cases, {replaced:?} replaced, {:?}", FAILURES.len(), begun.elapsed());
+}
