@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -33,7 +34,7 @@ const UNSURE_TRIES: usize = 5;
 /// How to carry out a plan.
 #[derive(Debug, Clone)]
 pub struct Execution {
-    /// How many steps at a time.
+    /// How many steps call at a time. Those that wait count for nothing.
     pub concurrency: usize,
     /// How to delete.
     pub deletion: Deletion,
@@ -196,6 +197,7 @@ pub async fn execute(
             .filter_map(|step| Some((step.kind.name(), step.live.as_ref()?.id.clone())))
             .collect(),
         left_out: Mutex::default(),
+        slots: Semaphore::new(execution.concurrency.max(1)),
         journal,
         execution,
     });
@@ -228,20 +230,28 @@ pub async fn execute(
     let mut running = JoinSet::new();
 
     loop {
-        while running.len() < run.execution.concurrency
-            && !run.execution.stop.is_cancelled()
-            && let Some((_, id)) = startable.pop_first()
-        {
-            untried.remove(&id);
-            let (run, step, name) = (run.clone(), steps.all[id].clone(), names[id].clone());
-            running.spawn(async move {
-                let started = Instant::now();
-                run.say(Event::Started { step: name.clone() });
-                let result = run.step(&step, &name).await;
-                (id, result, started.elapsed())
-            });
-        }
-        let Some(finished) = running.join_next().await else { break };
+        let may_start = !startable.is_empty() && !run.execution.stop.is_cancelled();
+        // Every step that has finished is seen before another one starts: it may make way for one that is more urgent.
+        let finished = tokio::select! {
+            biased;
+            Some(finished) = running.join_next() => finished,
+            () = run.execution.stop.cancelled(), if may_start => continue,
+            () = run.take_slot(), if may_start => {
+                if let Some((_, id)) = startable.pop_first() {
+                    untried.remove(&id);
+                    let (run, step, name) = (run.clone(), steps.all[id].clone(), names[id].clone());
+                    running.spawn(async move {
+                        let started = Instant::now();
+                        run.say(Event::Started { step: name.clone() });
+                        let result = run.step(&step, &name).await;
+                        run.give_slot();
+                        (id, result, started.elapsed())
+                    });
+                }
+                continue;
+            }
+            else => break,
+        };
         let (id, result, took) = match finished {
             Ok(finished) => finished,
             // A panic in a step is a bug; it must not look like success.
@@ -284,6 +294,8 @@ struct Run {
     /// What this run deletes, by kind and id.
     going: BTreeSet<(&'static str, String)>,
     left_out: Mutex<Vec<(StepName, Error)>>,
+    /// One for each step that may call at a time. A step has one from its start to its end, except while it waits.
+    slots: Semaphore,
     journal: Arc<Journal>,
     execution: Execution,
 }
@@ -300,6 +312,25 @@ impl Run {
         if let Some(events) = &self.execution.events {
             let _ = events.send(event);
         }
+    }
+
+    async fn take_slot(&self) {
+        self.slots.acquire().await.expect("it is never closed").forget();
+    }
+
+    fn give_slot(&self) {
+        self.slots.add_permits(1);
+    }
+
+    /// Waits, unless the run is stopped meanwhile, and lets other steps call for so long. Whether it was stopped.
+    async fn wait(&self, time: Duration) -> bool {
+        self.give_slot();
+        let stopped = tokio::select! {
+            () = tokio::time::sleep(time) => false,
+            () = self.execution.stop.cancelled() => true,
+        };
+        self.take_slot().await;
+        stopped
     }
 
     async fn step(&self, step: &Step, name: &StepName) -> Result<Done> {
@@ -456,9 +487,8 @@ impl Run {
             if Instant::now() + pause > give_up || self.execution.stop.is_cancelled() {
                 return Ok(None);
             }
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.execution.stop.cancelled() => return Ok(None),
+            if self.wait(pause).await {
+                return Ok(None);
             }
             pause = (pause * 2).min(Duration::from_secs(5));
         }
@@ -724,11 +754,7 @@ impl Run {
             });
         }
         self.say(Event::Waiting { step: name.clone(), what: what.to_owned() });
-        tokio::select! {
-            () = tokio::time::sleep(poll.pause(begun.elapsed())) => {}
-            () = self.execution.stop.cancelled() => return Ok(false),
-        }
-        Ok(true)
+        Ok(!self.wait(poll.pause(begun.elapsed())).await)
     }
 }
 

@@ -306,9 +306,7 @@ pub async fn collect<K: Copy + Into<Reader>>(
     let give_up = Instant::now() + aws.consistency_window();
     let mut pause = Duration::from_millis(500);
     loop {
-        let hidden = journal.hidden(&inventory);
-        let hidden: Vec<Reader> =
-            readers.iter().filter(|reader| hidden.contains(reader.kind)).copied().collect();
+        let hidden = journal.hidden(&inventory, &readers);
         if hidden.is_empty() || Instant::now() + pause > give_up {
             return inventory;
         }

@@ -6,7 +6,7 @@
 //! resource) and the id once it is known. It holds no attribute and no secret, and deleting it loses
 //! nothing once AWS shows what there is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::inventory::Inventory;
-use crate::stack::LogicalId;
+use crate::kind::Reader;
+use crate::stack::{LogicalId, RESOURCE_TAG};
 
 /// How long an entry can matter. AWS shows a resource within a minute or so, and keeps client tokens
 /// for longer.
@@ -210,26 +211,28 @@ impl Journal {
 
     /// The kinds of which something was created within the last minutes that the inventory does not
     /// show.
-    pub fn hidden(&self, inventory: &Inventory) -> BTreeSet<String> {
+    pub fn hidden(&self, inventory: &Inventory, kinds: &[Reader]) -> Vec<Reader> {
         let now = self.clock.now();
         let state = self.lock();
-        let live = |intent: &&Intent| !intent.deleted && is_relevant(intent, now);
-        state
-            .intents
-            .values()
-            .filter(live)
-            .filter(|intent| {
-                let shown = inventory.of_kind(&intent.kind);
-                match &intent.id {
-                    Some(id) => !shown.iter().any(|live| &live.id == id),
-                    None => !shown.iter().any(|live| {
-                        live.tags.get(crate::stack::RESOURCE_TAG).map(String::as_str)
-                            == Some(intent.resource.as_str())
-                    }),
-                }
+        let mut young: HashMap<&str, Vec<&Intent>> = HashMap::new();
+        for intent in state.intents.values() {
+            if !intent.deleted && is_relevant(intent, now) {
+                young.entry(&intent.kind).or_default().push(intent);
+            }
+        }
+        let is_hidden = |kind: &&Reader| {
+            let Some(intents) = young.get(kind.kind) else { return false };
+            let shown = inventory.of_kind(kind.kind);
+            let ids: HashSet<&str> = shown.iter().map(|live| live.id.as_str()).collect();
+            let tags = shown.iter().filter_map(|live| live.tags.get(RESOURCE_TAG));
+            let resources: HashSet<&str> = tags.map(String::as_str).collect();
+            intents.iter().any(|intent| match &intent.id {
+                Some(id) => !ids.contains(id.as_str()),
+                // Without tags nothing says whether one that is shown is meant. Whoever is to make it looks for it.
+                None => kind.tagged && !resources.contains(intent.resource.as_str()),
             })
-            .map(|intent| intent.kind.clone())
-            .collect()
+        };
+        kinds.iter().filter(is_hidden).copied().collect()
     }
 
     fn forget(&self, which: impl Fn(&Intent) -> bool) -> io::Result<()> {
@@ -276,7 +279,13 @@ fn write_line(file: &mut File, intent: &Intent) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+    use crate::aws::Aws;
+    use crate::inventory::Scope;
+    use crate::kind::{Collected, Inspected, Live, Tags};
+    use crate::permission::Allow;
 
     #[test]
     fn an_unanswered_call_keeps_its_token_over_a_kill() {
@@ -321,15 +330,67 @@ mod tests {
         assert!(!note_beside(&path).exists());
     }
 
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Vpc;
+
+    impl Inspected for Vpc {
+        const KIND: &'static str = "ec2.vpc";
+        const READ: &'static [Allow] = &[];
+
+        async fn inspect(_: &Aws, _: &Scope) -> Collected<Self> {
+            Collected::default()
+        }
+    }
+
+    /// It belongs to whoever owns its VPC.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Route;
+
+    impl Inspected for Route {
+        const KIND: &'static str = "ec2.route";
+        const TAGGED: bool = false;
+        const READ: &'static [Allow] = &[];
+
+        async fn inspect(_: &Aws, _: &Scope) -> Collected<Self> {
+            Collected::default()
+        }
+    }
+
+    const KINDS: &[Reader] = &[Reader::of::<Vpc>(), Reader::of::<Route>()];
+
+    fn hidden(journal: &Journal, inventory: &Inventory) -> Vec<&'static str> {
+        journal.hidden(inventory, KINDS).iter().map(|reader| reader.kind).collect()
+    }
+
+    fn inventory(kind: Reader, live: Vec<Live>) -> Inventory {
+        let mut inventory = Inventory::empty("123456789012", "us-east-1");
+        inventory.insert(kind, Collected::of(live));
+        inventory
+    }
+
     #[test]
     fn what_aws_does_not_show_yet_is_hidden_until_deleted() {
         let journal = Journal::in_memory();
         let vpc = LogicalId::new("network/vpc");
         journal.intend(&vpc, "ec2.vpc").unwrap();
         journal.created(&vpc, "vpc-1").unwrap();
-        let inventory = Inventory::empty("123456789012", "us-east-1");
-        assert!(journal.hidden(&inventory).contains("ec2.vpc"));
+        let vpc = |id: &str| inventory(KINDS[0], vec![Live::new(id, Value::Null)]);
+        assert_eq!(hidden(&journal, &vpc("vpc-9")), ["ec2.vpc"]);
+        assert!(hidden(&journal, &vpc("vpc-1")).is_empty());
         journal.deleted("vpc-1").unwrap();
-        assert!(journal.hidden(&inventory).is_empty());
+        assert!(hidden(&journal, &vpc("vpc-9")).is_empty());
+    }
+
+    #[test]
+    fn what_may_have_been_made_is_known_by_its_tags_and_not_waited_for_without() {
+        let journal = Journal::in_memory();
+        journal.intend(&LogicalId::new("network/vpc"), "ec2.vpc").unwrap();
+        journal.intend(&LogicalId::new("network/route"), "ec2.route").unwrap();
+        let vpc = |resource: &str| {
+            let tags = Tags::from([(RESOURCE_TAG.into(), resource.into())]);
+            inventory(KINDS[0], vec![Live::new("vpc-1", Value::Null).with_tags(tags)])
+        };
+        assert_eq!(hidden(&journal, &vpc("another")), ["ec2.vpc"]);
+        assert!(hidden(&journal, &vpc("network/vpc")).is_empty());
     }
 }

@@ -139,6 +139,8 @@ pub trait Inspected:
     const ATTACHES: &'static [(&'static str, &'static str)] = &[];
     /// As [`Traits::costly`].
     const COSTLY: bool = false;
+    /// Whether its tags tell which resource of which stack it is.
+    const TAGGED: bool = true;
     /// What the calls of [`inspect`](Self::inspect) need, as [`Permissions::read`].
     const READ: &'static [Allow];
 
@@ -151,6 +153,7 @@ impl<T: Resource> Inspected for T {
     const ATTACHED_BY: &'static [(&'static str, &'static str)] = T::TRAITS.attached_by;
     const ATTACHES: &'static [(&'static str, &'static str)] = T::TRAITS.attaches;
     const COSTLY: bool = T::TRAITS.costly;
+    const TAGGED: bool = matches!(T::TRAITS.identity, Identity::Tags);
     const READ: &'static [Allow] = T::TRAITS.permissions.read;
 
     fn inspect(aws: &Aws, scope: &Scope) -> impl Future<Output = Collected<Self>> + Send {
@@ -169,6 +172,8 @@ pub struct Reader {
     pub attaches: &'static [(&'static str, &'static str)],
     /// As [`Traits::costly`].
     pub costly: bool,
+    /// As [`Inspected::TAGGED`].
+    pub(crate) tagged: bool,
     /// As [`Permissions::read`].
     pub read: &'static [Allow],
     pub(crate) collect: for<'a> fn(&'a Aws, &'a Scope) -> BoxFuture<'a, Collected>,
@@ -189,6 +194,7 @@ impl Reader {
             attached_by: T::ATTACHED_BY,
             attaches: T::ATTACHES,
             costly: T::COSTLY,
+            tagged: T::TAGGED,
             read: T::READ,
             fits: |spec| T::deserialize(spec).is_ok(),
             collect: |aws, scope| {

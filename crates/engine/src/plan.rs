@@ -738,8 +738,9 @@ fn match_live<'a>(
                 .into_iter()
                 .flatten()
                 .filter(|live| live.status != Status::Deleting || node.kind.traits.revivable)
-                .min_by_key(|live| fitness(node, live, &desired))
-                .copied(),
+                .copied()
+                // As a rule there is one, and nothing to compare.
+                .min_by(|a, b| fitness(node, a, &desired).cmp(&fitness(node, b, &desired))),
             Identity::Parent { key, .. } => siblings.find(node.kind.name(), key, &desired),
             Identity::Setting => inventory.of_kind(node.kind.name()).first(),
         };

@@ -91,27 +91,24 @@ fn word<S: Serializer>(what: &What, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Timeline {
-    /// What is expected to happen when so many steps may be at work at a time: each as soon as its inputs exist, those
-    /// with the longest way to go first, as the executor does it.
-    pub fn expected(steps: &Steps, concurrency: usize, expectation: &Expectation<'_>) -> Self {
+    /// What is expected to happen: each step as soon as its inputs exist, as the executor does it. How many may call at
+    /// a time does not show: next to what is waited for, calls take no time.
+    pub fn expected(steps: &Steps, expectation: &Expectation<'_>) -> Self {
         let mut behind: Vec<Vec<StepId>> = vec![Vec::new(); steps.all.len()];
         let mut missing: Vec<usize> = Vec::with_capacity(steps.all.len());
         for (later, step) in steps.all.iter().enumerate() {
             missing.push(step.after.len());
             step.after.iter().for_each(|first| behind[*first].push(later));
         }
-        let priority = |step: StepId| (Reverse(steps.depth[step]), step);
-        let mut startable: BTreeSet<_> =
-            (0..steps.all.len()).filter(|step| missing[*step] == 0).map(priority).collect();
+        let mut startable: Vec<StepId> =
+            (0..steps.all.len()).filter(|step| missing[*step] == 0).collect();
         let mut running: BinaryHeap<Reverse<(Duration, StepId)>> = BinaryHeap::new();
         let mut times: BTreeMap<StepId, (Duration, Duration)> = BTreeMap::new();
         // Since when AWS is at work on a resource.
         let mut made: HashMap<&LogicalId, Duration> = HashMap::new();
         let mut now = Duration::ZERO;
         loop {
-            while running.len() < concurrency.max(1)
-                && let Some((_, id)) = startable.pop_first()
-            {
+            for id in startable.drain(..) {
                 let step = &steps.all[id];
                 let end = expected_end(step, now, made.get(&step.resource).copied(), expectation);
                 times.insert(id, (now, end));
@@ -126,7 +123,7 @@ impl Timeline {
             for &later in &behind[id] {
                 missing[later] -= 1;
                 if missing[later] == 0 {
-                    startable.insert(priority(later));
+                    startable.push(later);
                 }
             }
         }

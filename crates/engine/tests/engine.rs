@@ -4,9 +4,13 @@
 
 mod toy;
 
+use std::sync::Arc;
+
+use engine::execute::{Execution, execute};
 use engine::plan::{self, Change, Options, Problem};
 use engine::stack::{RESOURCE_TAG, STACK_TAG};
-use engine::{DeployError, Inventory, Kind, Live, LogicalId, Stack, Tags, deploy};
+use engine::steps::Steps;
+use engine::{DeployError, Inventory, Journal, Kind, Live, LogicalId, Stack, Tags, deploy};
 use toy::{KINDS, Thing, Vault, aws, stack, world};
 
 fn owned(stack: &Stack, resource: &str) -> Tags {
@@ -208,6 +212,26 @@ async fn not_yet_is_waited_for_and_other_errors_are_not() {
 
     deploy::up(&aws, &stack, KINDS, Options::default()).await.unwrap();
     assert_eq!(world.lock().unwrap().things.len(), 4, "nothing doubled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_keeps_nothing_else_from_calling() {
+    let aws = aws().await;
+    let mut stack = stack("waiting");
+    for name in ["one", "other"] {
+        stack.add(name, Thing::named(name));
+        world("waiting").lock().unwrap().faults.insert(name.into(), vec!["NotYet"; 3]);
+    }
+    let nothing = inventory(vec![]);
+    let plan = plan::plan(&stack, &nothing, KINDS, Options::default());
+    let steps = Steps::of(&plan, &stack, &nothing, KINDS).unwrap();
+    let one_at_a_time = Execution { concurrency: 1, ..Execution::default() };
+    let journal = Arc::new(Journal::in_memory());
+    let outcome = execute(&aws, &stack, steps, journal, one_at_a_time).await;
+    assert!(outcome.is_complete());
+    let longest = outcome.done.iter().map(|(_, took)| *took).max().unwrap();
+    assert!(!longest.is_zero(), "they wait for AWS to say yes");
+    assert_eq!(outcome.took, longest, "both at the same time");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rand::RngExt;
 use serde_json::Value;
@@ -19,8 +20,8 @@ pub(crate) enum Ids {
     /// As AWS chooses them.
     #[default]
     Random,
-    /// From the requests: how often each one drew identifiers already.
-    Derived(BTreeMap<[u8; 32], u32>),
+    /// From the requests: how often each one drew identifiers already. Shared by snapshots until one of them draws.
+    Derived(Arc<BTreeMap<[u8; 32], u32>>),
 }
 
 /// What one request draws its identifiers from.
@@ -45,7 +46,7 @@ pub(crate) struct Asked([u8; 32]);
 impl Ids {
     /// Identifiers that follow from the requests.
     pub(crate) fn derived() -> Self {
-        Self::Derived(BTreeMap::new())
+        Self::Derived(Arc::default())
     }
 
     /// For one request.
@@ -56,7 +57,7 @@ impl Ids {
     /// A request that drew was granted.
     pub(crate) fn granted(&mut self, asked: Option<Asked>) {
         if let (Self::Derived(seen), Some(Asked(asked))) = (self, asked) {
-            *seen.entry(asked).or_default() += 1;
+            *Arc::make_mut(seen).entry(asked).or_default() += 1;
         }
     }
 }

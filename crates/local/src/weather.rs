@@ -64,6 +64,13 @@ pub enum Fate {
     /// write is refused if it would have been refused then, because what it needs is not there yet or what
     /// has to be gone is still there; else it takes effect.
     Behind(Duration),
+    /// It is answered with another word: for a state that the account itself never gets into.
+    Says {
+        /// What stands before the word in the answer: `<state>`, `"status":"`.
+        after: &'static str,
+        /// The word.
+        word: &'static str,
+    },
     /// The process ends.
     Dies(Moment),
 }
@@ -145,7 +152,7 @@ struct Inner {
     pace: Pace,
     calls: Vec<Seen>,
     /// States of the account, each with the time from which it was so.
-    past: VecDeque<(Timestamp, Account)>,
+    past: VecDeque<(Timestamp, Arc<Account>)>,
     death: Arc<Notify>,
 }
 
@@ -183,12 +190,12 @@ impl Weather {
     }
 
     /// What the account was in the last minute, for [`set_past`](Self::set_past).
-    pub fn past(&self) -> Vec<(Timestamp, Account)> {
+    pub fn past(&self) -> Vec<(Timestamp, Arc<Account>)> {
         self.inner().past.iter().cloned().collect()
     }
 
     /// Sets what the account was in the last minute: nothing, when nothing is behind any more.
-    pub fn set_past(&self, past: Vec<(Timestamp, Account)>) {
+    pub fn set_past(&self, past: Vec<(Timestamp, Arc<Account>)>) {
         self.inner().past = past.into();
     }
 
@@ -230,6 +237,7 @@ impl Weather {
             Fate::Broken => refusal("InternalFailure", 500).response(protocol(&call)),
             Fate::OverQuota => over_quota(&call).response(protocol(&call)),
             Fate::Behind(lag) => self.behind(&call, &request, lag),
+            Fate::Says { after, word } => reworded(self.effect(&call, &request), after, word),
             Fate::Fair | Fate::ResponseLost(_) | Fate::Dies(_) => self.effect(&call, &request),
         };
         match fate {
@@ -254,13 +262,14 @@ impl Weather {
         if !call.writes {
             return self.plane.handle(request);
         }
-        let (now, before) = (self.plane.now(), self.plane.snapshot());
-        let answer = self.plane.handle(request);
-        let after = self.plane.snapshot();
-        let mut inner = self.inner();
-        if inner.past.is_empty() {
-            inner.past.push_back((now - PAST, before));
+        let now = self.plane.now();
+        if self.inner().past.is_empty() {
+            let before = Arc::new(self.plane.snapshot());
+            self.inner().past.push_back((now - PAST, before));
         }
+        let answer = self.plane.handle(request);
+        let after = Arc::new(self.plane.snapshot());
+        let mut inner = self.inner();
         inner.past.push_back((now, after));
         // The oldest one stands for all time before the second.
         while inner.past.get(1).is_some_and(|(since, _)| *since <= now - PAST) {
@@ -276,7 +285,7 @@ impl Weather {
         let past = {
             let inner = self.inner();
             let at = inner.past.iter().rev().find(|(since, _)| *since <= then);
-            at.or(inner.past.front()).map(|(_, account)| account.clone())
+            at.or(inner.past.front()).map(|(_, account)| Account::clone(account))
         };
         let Some(mut account) = past else { return self.effect(call, request) };
         let answer = self.plane.handle_on(&mut account, then, request);
@@ -319,6 +328,18 @@ impl HttpClient for Weather {
     ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
+}
+
+/// The answer, with this word wherever one stands after that text.
+fn reworded(answer: MockResponse, after: &str, word: &str) -> MockResponse {
+    let text = String::from_utf8_lossy(&answer.body);
+    let mut parts = text.split(after);
+    let mut body = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.find(['<', '"']).map_or("", |end| &part[end..]);
+        body.extend([after, word, rest]);
+    }
+    MockResponse { body: body.into(), ..answer }
 }
 
 async fn pass(time: Duration) {

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use engine::execute::Execution;
 use engine::plan::Plan;
 use engine::steps::Steps;
 use engine::timeline::{Expectation, Latency, Timeline};
@@ -36,7 +35,7 @@ pub fn expected(steps: &Steps, graph: &Stack) -> Timeline {
         Latency { ready, change, gone }
     };
     let expectation = Expectation { call: latency::CALL, of: &of };
-    Timeline::expected(steps, Execution::default().concurrency, &expectation)
+    Timeline::expected(steps, &expectation)
 }
 
 impl Session {

@@ -160,6 +160,10 @@ fn second() -> Goal {
     Goal::Up(Box::new(small::stack(&Choice::SECOND)))
 }
 
+fn gone() -> Goal {
+    Goal::Down(engine::StackName::new("small", "test"))
+}
+
 #[test]
 fn small_deploy_with_every_fault_at_every_call() {
     fault_everywhere(small::kinds, &[first()], 1);
@@ -172,13 +176,24 @@ fn small_update_with_every_fault_at_every_call() {
 
 #[test]
 fn small_destroy_with_every_fault_at_every_call() {
-    let down = Goal::Down(engine::StackName::new("small", "test"));
-    fault_everywhere(small::kinds, &[first(), down], 1);
+    fault_everywhere(small::kinds, &[first(), gone()], 1);
 }
 
 #[test]
 fn full_deploy_with_faults_at_calls_chosen_by_a_seed() {
     fault_everywhere(xtask::stack::kinds, &[full::up(&full::first())], 400);
+}
+
+#[test]
+fn full_update_with_faults_at_calls_chosen_by_a_seed() {
+    let goals = [full::up(&full::first()), full::up(&full::second())];
+    fault_everywhere(xtask::stack::kinds, &goals, 400);
+}
+
+#[test]
+fn full_destroy_with_faults_at_calls_chosen_by_a_seed() {
+    let goals = [full::up(&full::first()), full::down()];
+    fault_everywhere(xtask::stack::kinds, &goals, 400);
 }
 
 fn any_loss() -> impl Strategy<Value = Loss> {
@@ -204,26 +219,28 @@ fn any_spell() -> impl Strategy<Value = Spell> {
     (0..60usize, 1..14usize, any_fate()).prop_map(|(from, calls, fate)| Spell { from, calls, fate })
 }
 
-/// Bad weather of any kind in a first deploy or an update, calls that overtake each other, and a next run with
+/// Bad weather of any kind in a first deploy, an update or a destroy, calls that overtake each other, and a next run with
 /// the journal or without it.
 #[test]
 fn mixtures_of_everything_converge() {
-    let goals = [first(), second()];
+    let goals = [first(), second(), gone()];
     let runs = undisturbed(small::kinds, &goals, Pace::None);
     let ends: Vec<&Remains> = runs.iter().map(|moments| moments.last().unwrap()).collect();
     let wanted: Vec<_> = ends.iter().map(|end| holdings(&end.account)).collect();
     let config = ProptestConfig {
-        cases: 200,
+        cases: 300,
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(seed()),
         ..ProptestConfig::default()
     };
     let weather = proptest::collection::vec(any_spell(), 1..6);
-    let case = (weather, any::<u64>(), any::<bool>(), any::<bool>());
-    let result = TestRunner::new(config).run(&case, |(weather, pace, updates, keeps)| {
-        let at = usize::from(updates);
+    let case = (weather, any::<u64>(), 0..goals.len(), any::<bool>());
+    let result = TestRunner::new(config).run(&case, |(weather, pace, at, keeps)| {
         let outcome = in_world(small::kinds(), delays(), async |world| {
-            let from = if updates { ends[0].clone() } else { world.beginning() };
+            let from = match at.checked_sub(1) {
+                Some(before) => ends[before].clone(),
+                None => world.beginning(),
+            };
             let pace = Pace::Seeded(pace);
             through(&world, &goals[at], &from, spells(weather), pace, keeps).await?;
             same(&world, &wanted[at], &[])
@@ -287,44 +304,199 @@ const MEDDLING: &[(&str, Deed)] = &[
 
 /// A run that somebody meddles with ends with an error, or with all as it should be: once its steps are done it looks,
 /// and what was meddled with until then it sees. The next run puts all of it right.
-#[test]
-fn somebody_meddles_at_every_call() {
+fn meddle_everywhere(goals: &[Goal]) {
     let begun = std::time::Instant::now();
-    let runs = undisturbed(small::kinds, &[first(), second()], Pace::None);
-    let from = runs[0].last().unwrap().clone();
-    let goal = second();
-    let count = calls(small::kinds, &goal, Some(&from)).len();
+    let runs = undisturbed(small::kinds, goals, Pace::None);
+    let goal = goals.last().unwrap();
+    let before = runs.len().checked_sub(2).and_then(|before| runs[before].last());
+    let count = calls(small::kinds, goal, before).len();
     let cases: Vec<(usize, usize)> =
         (0..count).flat_map(|at| (0..MEDDLING.len()).map(move |what| (at, what))).collect();
     let done = std::sync::atomic::AtomicUsize::new(0);
     all(small::kinds, delays, &cases, async |world, &(at, what)| {
         let (word, what) = MEDDLING[what];
-        world.resume(&from);
+        world.resume(&before.cloned().unwrap_or_else(|| world.beginning()));
         let plane = world.weather.plane().clone();
         let meddling = Meddling { at, plane, what };
-        let ended = world.run(&goal, world.journal(&[]), meddling, Pace::Seeded(seed())).await;
+        let ended = world.run(goal, world.journal(&[]), meddling, Pace::Seeded(seed())).await;
         let seen = at < world.looks_from.get();
         let fail = |why: String| Err(format!("FERPA_SEED={}: {word} at call {at}: {why}", seed()));
         if let End::Endless(why) = ended {
             return fail(why);
         }
         world.resume_later(&world.remains(&world.journal(&[]), ""));
-        let drift = world.plan(&goal).await;
+        let drift = world.plan(goal).await;
         if ended.is_done() {
             done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             if seen && !drift.is_empty() {
                 return fail(format!("done, and yet: {drift:?}"));
             }
         }
-        let last = world.run(&goal, world.journal(&[]), |_: &Seen| Fate::Fair, Pace::None).await;
+        let last = world.run(goal, world.journal(&[]), |_: &Seen| Fate::Fair, Pace::None).await;
         if let End::Endless(why) = last {
             return fail(why);
         }
-        let left = world.plan(&goal).await;
+        let left = world.plan(goal).await;
         match last.is_done() && left.is_empty() {
             true => Ok(()),
             false => fail(format!("{last:?}, then {left:?}")),
         }
     });
     println!("{} cases, {done:?} done at once, {:?}", cases.len(), begun.elapsed());
+}
+
+#[test]
+fn somebody_meddles_at_every_call_of_a_deploy() {
+    meddle_everywhere(&[first()]);
+}
+
+#[test]
+fn somebody_meddles_at_every_call_of_an_update() {
+    meddle_everywhere(&[first(), second()]);
+}
+
+#[test]
+fn somebody_meddles_at_every_call_of_a_destroy() {
+    meddle_everywhere(&[first(), gone()]);
+}
+
+/// How AWS says that resources of a kind have failed.
+#[derive(Debug, Clone, Copy)]
+struct Failure {
+    kind: &'static str,
+    /// The calls that tell: how they begin.
+    read: &'static str,
+    /// What stands before the word in their answers.
+    after: &'static str,
+    word: &'static str,
+    /// The call that removes one: how it begins.
+    delete: &'static str,
+}
+
+/// Every kind of the stack that takes its time to be made and can fail to.
+const FAILURES: &[Failure] = &[
+    Failure {
+        kind: "ec2.nat_gateway",
+        read: "DescribeNatGateways",
+        after: "<state>",
+        word: "failed",
+        delete: "DeleteNatGateway",
+    },
+    Failure {
+        kind: "ec2.vpc_endpoint",
+        read: "DescribeVpcEndpoints",
+        after: "<state>",
+        word: "failed",
+        delete: "DeleteVpcEndpoints",
+    },
+    Failure {
+        kind: "rds.cluster",
+        read: "DescribeDBClusters",
+        after: "<Status>",
+        word: "failed",
+        delete: "DeleteDBCluster",
+    },
+    Failure {
+        kind: "rds.instance",
+        read: "DescribeDBInstances",
+        after: "<DBInstanceStatus>",
+        word: "incompatible-network",
+        delete: "DeleteDBInstance",
+    },
+    Failure {
+        kind: "elasticache.replication_group",
+        read: "DescribeReplicationGroups",
+        after: "<Status>",
+        word: "create-failed",
+        delete: "DeleteReplicationGroup",
+    },
+    Failure {
+        kind: "elbv2.load_balancer",
+        read: "DescribeLoadBalancers",
+        after: "<Code>",
+        word: "failed",
+        delete: "DeleteLoadBalancer",
+    },
+    Failure {
+        kind: "efs.file_system",
+        read: "GET /2015-02-01/file-systems",
+        after: "\"LifeCycleState\":\"",
+        word: "error",
+        delete: "DELETE /2015-02-01/file-systems",
+    },
+    Failure {
+        kind: "apigatewayv2.vpc_link",
+        read: "GET /v2/vpclinks",
+        after: "\"vpcLinkStatus\":\"",
+        word: "FAILED",
+        delete: "DELETE /v2/vpclinks",
+    },
+    Failure {
+        kind: "firehose.delivery_stream",
+        read: "DescribeDeliveryStream",
+        after: "\"DeliveryStreamStatus\":\"",
+        word: "CREATING_FAILED",
+        delete: "DeleteDeliveryStream",
+    },
+];
+
+/// AWS says of all resources of a kind that they have failed, until the first of them is removed: its successor works.
+struct Failing {
+    failure: Failure,
+    is_over: bool,
+}
+
+impl Failing {
+    fn new(failure: Failure) -> Self {
+        Self { failure, is_over: false }
+    }
+}
+
+impl Forecast for Failing {
+    fn fate(&mut self, call: &Seen) -> Fate {
+        let Failure { read, after, word, delete, .. } = self.failure;
+        self.is_over |= call.operation.starts_with(delete);
+        match !self.is_over && call.operation.starts_with(read) {
+            true => Fate::Says { after, word },
+            false => Fate::Fair,
+        }
+    }
+}
+
+/// A deploy in which a resource fails stops with an error that names the word of AWS. The next one replaces what failed,
+/// or says that it would take data along; then it is for the operator to mend it, and the one after that is done.
+#[test]
+fn resources_of_every_kind_that_can_fail_do() {
+    let begun = std::time::Instant::now();
+    let goal = full::up(&full::first());
+    let replaced = std::sync::atomic::AtomicUsize::new(0);
+    all(xtask::stack::kinds, delays, FAILURES, async |world, failure| {
+        let fail = |why: String| Err(format!("{}: {why}", failure.kind));
+        world.resume(&world.beginning());
+        let first = world.run(&goal, world.journal(&[]), Failing::new(*failure), Pace::None).await;
+        let End::Stopped(why) = first else { return fail(format!("{first:?}")) };
+        if !why.iter().any(|line| line.contains(failure.word)) {
+            return fail(format!("{why:?}"));
+        }
+        world.resume_later(&world.remains(&world.journal(&[]), ""));
+        match world.run(&goal, world.journal(&[]), Failing::new(*failure), Pace::None).await {
+            End::Done => {
+                replaced.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+            End::Stopped(why) if why.iter().any(|line| line.contains("data would be lost")) => {
+                let fair = |_: &Seen| Fate::Fair;
+                let mended = world.run(&goal, world.journal(&[]), fair, Pace::None).await;
+                if !mended.is_done() {
+                    return fail(format!("after {why:?}, mended: {mended:?}"));
+                }
+            }
+            other => return fail(format!("the next run: {other:?}")),
+        }
+        let left = world.plan(&goal).await;
+        match left.is_empty() {
+            true => Ok(()),
+            false => fail(format!("left to do: {:?}", left.lines())),
+        }
+    });
+    println!("{} cases, {replaced:?} replaced, {:?}", FAILURES.len(), begun.elapsed());
 }

@@ -1,6 +1,6 @@
 //! The full stack, as the command line deploys it.
 
-use engine::StackName;
+use engine::{Stack, StackName};
 use xtask::config::Config;
 use xtask::stack::{FullStack, Site};
 
@@ -23,9 +23,8 @@ pub fn second() -> Config {
     config
 }
 
-/// The goal of deploying it. Simulated as AWS, except that the certificate is self-signed: nobody can ask for a
-/// real one here.
-pub fn up(config: &Config) -> Goal {
+/// The stack. Simulated as AWS, except that the certificate is self-signed: nobody can ask for a real one here.
+pub fn stack(config: &Config) -> Stack {
     let site = Site {
         account_id: local::ACCOUNT_ID.into(),
         region: "us-east-1".into(),
@@ -34,7 +33,12 @@ pub fn up(config: &Config) -> Goal {
     };
     let (stack, faults) = FullStack::declare(config, &site);
     assert!(faults.is_empty(), "the configuration is good");
-    Goal::Up(Box::new(stack.graph))
+    stack.graph
+}
+
+/// The goal of deploying it.
+pub fn up(config: &Config) -> Goal {
+    Goal::Up(Box::new(stack(config)))
 }
 
 /// The goal of destroying it, data included.

@@ -12,8 +12,8 @@ use engine::inventory::collect;
 use engine::lease::{Held, LeaseError};
 use engine::plan::{self, Options};
 use engine::steps::Steps;
-use engine::{Aws, Inventory, Journal, Leases, Scope, Stack, Target};
-use local::weather::{Fate, Forecast, Moment, Pace, Seen};
+use engine::{Aws, Inventory, Journal, Kind, Leases, Scope, Stack, Target};
+use local::weather::{Fate, Forecast, Moment, Pace, Seen, chance};
 use miette::Diagnostic;
 use tokio::sync::Notify;
 
@@ -21,7 +21,23 @@ use crate::compare::{differences, holdings};
 use crate::crashes::late;
 use crate::small::{self, Choice};
 use crate::world::{World, all, in_world};
-use crate::{delays, seed};
+use crate::{delays, full, seed};
+
+/// What both machines deploy.
+struct Wanted {
+    kinds: fn() -> Vec<Kind>,
+    stack: Stack,
+}
+
+impl Wanted {
+    fn small() -> Self {
+        Self { kinds: small::kinds, stack: small::stack(&Choice::FIRST) }
+    }
+
+    fn full() -> Self {
+        Self { kinds: xtask::stack::kinds, stack: full::stack(&full::first()) }
+    }
+}
 
 /// How a run ended.
 #[derive(Debug)]
@@ -42,8 +58,9 @@ fn refused(error: LeaseError) -> Ended {
 }
 
 /// A deploy of a machine that has no journal, as the command line does it.
-async fn deploy(aws: &Aws, stack: &Stack, patience: Duration) -> Ended {
-    let (kinds, name, say) = (small::kinds(), stack.name(), |_| {});
+async fn deploy(aws: &Aws, wanted: &Wanted, patience: Duration) -> Ended {
+    let stack = &wanted.stack;
+    let (kinds, name, say) = ((wanted.kinds)(), stack.name(), |_| {});
     let journal = Arc::new(Journal::in_memory());
     let scope = Scope::Stack(name.clone());
     let plan_of = |now: &Inventory| plan::plan(stack, now, &kinds, Options::default());
@@ -120,16 +137,12 @@ fn same(world: &World, wanted: &BTreeSet<String>) -> Result<(), String> {
     }
 }
 
-fn stack() -> Stack {
-    small::stack(&Choice::FIRST)
-}
-
 /// What one machine alone makes, and with how many calls.
-fn alone() -> (BTreeSet<String>, usize) {
-    in_world(small::kinds(), delays(), async |world| {
+fn alone(wanted: &Wanted) -> (BTreeSet<String>, usize) {
+    in_world((wanted.kinds)(), delays(), async |world| {
         world.resume(&world.beginning());
         world.weather.begin(|_: &Seen| Fate::Fair, Pace::Seeded(seed()));
-        let ended = deploy(&world.aws, &stack(), Duration::ZERO).await;
+        let ended = deploy(&world.aws, wanted, Duration::ZERO).await;
         assert!(matches!(ended, Ended::Done), "{ended:?}");
         (holdings_of(&world), world.weather.calls().len())
     })
@@ -150,25 +163,25 @@ impl Forecast for Begins {
     }
 }
 
-#[test]
-fn a_second_machine_begins_at_every_call_of_the_first() {
+/// How long a machine waits for its turn.
+const PATIENCE: [Duration; 2] = [Duration::ZERO, Duration::from_secs(3600)];
+
+/// A second machine begins at these calls of the first one, each with its patience. Says how many were told who holds the
+/// stack.
+fn begin_a_second(of: &Wanted, holdings: &BTreeSet<String>, cases: &[(usize, Duration)]) -> usize {
     let begun = std::time::Instant::now();
-    let (wanted, calls) = alone();
-    let patience = [Duration::ZERO, Duration::from_secs(3600)];
-    let cases: Vec<(usize, Duration)> =
-        (0..calls).flat_map(|at| patience.map(|patience| (at, patience))).collect();
     let held = AtomicUsize::new(0);
-    all(small::kinds, delays, &cases, async |world, &(at, patience)| {
-        let (one, other, stack) = (another(world).await, another(world).await, stack());
+    all(of.kinds, delays, cases, async |world, &(at, patience)| {
+        let (one, other) = (another(world).await, another(world).await);
         world.resume(&world.beginning());
         let begin = Arc::new(Notify::new());
         let pace = Pace::Seeded(seed() ^ at as u64);
         world.weather.begin(Begins { at, begin: begin.clone() }, pace);
         let second = async {
             begin.notified().await;
-            deploy(&other, &stack, patience).await
+            deploy(&other, of, patience).await
         };
-        let (first, second) = tokio::join!(deploy(&one, &stack, patience), second);
+        let (first, second) = tokio::join!(deploy(&one, of, patience), second);
         let fail = |why: String| {
             Err(format!(
                 "FERPA_SEED={}: the second at call {at}, waits {patience:?}: {why}",
@@ -190,25 +203,39 @@ fn a_second_machine_begins_at_every_call_of_the_first() {
         if !one_is_done || !is_told(&first) || !is_told(&second) {
             return fail(format!("{first:?}, {second:?}"));
         }
-        same(world, &wanted).or_else(fail)
+        same(world, holdings).or_else(fail)
     });
     let held = held.into_inner();
+    println!("{} cases, {held} told who holds the stack, {:?}", cases.len(), begun.elapsed());
+    held
+}
+
+#[test]
+fn a_second_machine_begins_at_every_call_of_the_first() {
+    let small = Wanted::small();
+    let (holdings, calls) = alone(&small);
+    let each = (0..calls).flat_map(|at| PATIENCE.map(|patience| (at, patience)));
+    let held = begin_a_second(&small, &holdings, &each.collect::<Vec<_>>());
     assert!(
         held > calls / 2,
         "most of those that do not wait are told who holds the stack: {held}"
     );
-    println!("{} cases, {held} told who holds the stack, {:?}", cases.len(), begun.elapsed());
 }
 
 #[test]
-fn another_machine_takes_over_wherever_the_first_dies() {
+fn full_a_second_machine_begins_at_calls_chosen_by_a_seed() {
+    let full = Wanted::full();
+    let (holdings, calls) = alone(&full);
+    let at = |number: u64| (chance(seed(), number) % calls as u64) as usize;
+    let chosen = (0..4).flat_map(|number| PATIENCE.map(|patience| (at(number), patience)));
+    begin_a_second(&full, &holdings, &chosen.collect::<Vec<_>>());
+}
+
+/// The first machine dies at these calls, each at a moment, and another one takes over that has no journal.
+fn take_over(of: &Wanted, holdings: &BTreeSet<String>, cases: &[(usize, Moment)]) {
     let begun = std::time::Instant::now();
-    let (wanted, calls) = alone();
-    let moments = [Moment::Before, Moment::Between, Moment::After];
-    let cases: Vec<(usize, Moment)> =
-        (0..calls).flat_map(|at| moments.map(|moment| (at, moment))).collect();
-    all(small::kinds, delays, &cases, async |world, &(at, moment)| {
-        let (one, other, stack) = (another(world).await, another(world).await, stack());
+    all(of.kinds, delays, cases, async |world, &(at, moment)| {
+        let (one, other) = (another(world).await, another(world).await);
         world.resume(&world.beginning());
         let dies = move |call: &Seen| match call.number == at {
             true => Fate::Dies(moment),
@@ -218,26 +245,35 @@ fn another_machine_takes_over_wherever_the_first_dies() {
         tokio::select! {
             biased;
             () = world.weather.death() => {}
-            _ = deploy(&one, &stack, Duration::ZERO) => {}
+            _ = deploy(&one, of, Duration::ZERO) => {}
         }
         // At once, while AWS may still show the account as it was half a minute ago.
         world.weather.begin(late(seed()), Pace::None);
         let patience = Duration::from_secs(3600);
-        let mut ended = deploy(&other, &stack, patience).await;
+        let mut ended = deploy(&other, of, patience).await;
         // Told to run again, because AWS showed the dead one's work only after the plan was made.
         if let Ended::Overtaken | Ended::Stopped(_) = ended {
-            ended = deploy(&other, &stack, patience).await;
+            ended = deploy(&other, of, patience).await;
         }
         if let Ended::Stopped(_) = ended {
             world.weather.begin(|_: &Seen| Fate::Fair, Pace::None);
-            ended = deploy(&other, &stack, patience).await;
+            ended = deploy(&other, of, patience).await;
         }
         let fail =
             |why: String| Err(format!("FERPA_SEED={}: dead {moment:?} call {at}: {why}", seed()));
         match ended {
-            Ended::Done => same(world, &wanted).or_else(fail),
+            Ended::Done => same(world, holdings).or_else(fail),
             other => fail(format!("{other:?}")),
         }
     });
     println!("{} cases, {:?}", cases.len(), begun.elapsed());
+}
+
+#[test]
+fn another_machine_takes_over_wherever_the_first_dies() {
+    let small = Wanted::small();
+    let (holdings, calls) = alone(&small);
+    let moments = [Moment::Before, Moment::Between, Moment::After];
+    let each = (0..calls).flat_map(|at| moments.map(|moment| (at, moment)));
+    take_over(&small, &holdings, &each.collect::<Vec<_>>());
 }
