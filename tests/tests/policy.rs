@@ -361,7 +361,7 @@ const DEPLOYS_WITHOUT: Reasons = &[
         lambda:UntagResource lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration
         logs:AssociateKmsKey logs:DeleteMetricFilter logs:DeleteRetentionPolicy logs:DisassociateKmsKey
         logs:UntagResource
-        rds:ModifyDBSubnetGroup rds:ResetDBClusterParameterGroup
+        rds:ModifyDBSubnetGroup rds:RebootDBInstance rds:ResetDBClusterParameterGroup rds:StartDBCluster
         s3:PutBucketOwnershipControls
         secretsmanager:CancelRotateSecret secretsmanager:DeleteResourcePolicy secretsmanager:RestoreSecret
         secretsmanager:UntagResource secretsmanager:UpdateSecret
@@ -451,6 +451,7 @@ const DESTROYS_WITHOUT: Reasons = &[
         ec2:GetEbsDefaultKmsKeyId
         elasticache:DescribeUserGroups elasticache:DescribeUsers
         guardduty:DeleteDetector guardduty:GetDetector
+        rds:StartDBCluster
         s3:DeleteObjectVersion s3:PutBucketLogging
         ",
     ),

@@ -78,6 +78,8 @@ left += [g["TargetGroupArn"] for g in elb.describe_target_groups()["TargetGroups
 left += [t["ResourceId"] for t in client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]]
 left += [c["CertificateArn"] for c in page("acm", "list_certificates", "CertificateSummaryList")]
 left += [a["id"] for a in client("apigateway").get_rest_apis()["items"]]
+role = client("apigateway").get_account().get("cloudwatchRoleArn") or ""
+left += [role] if ours(role) else []
 left += [link["VpcLinkId"] for link in client("apigatewayv2").get_vpc_links()["Items"]]
 left += [a["Name"] for a in client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"]]
 left += [p["Name"] for p in page("ssm", "get_parameters_by_path", "Parameters", Path=f"/ferpa-stack/{stack}", Recursive=True)]

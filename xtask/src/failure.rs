@@ -190,6 +190,7 @@ impl Problems {
                 Problem::Unreadable { .. }
                     | Problem::UnreadableField { .. }
                     | Problem::Conflict { .. }
+                    | Problem::Taken { .. }
             )
         };
         if self.0.iter().any(unread) { 3 } else { 1 }

@@ -259,7 +259,7 @@ impl<'a> Wiring<'a> {
             subscriptions: security
                 .alarm_emails
                 .iter()
-                .map(|email| Subscription { protocol: "email".into(), endpoint: email.clone() })
+                .map(|email| Subscription::to("email", email))
                 .collect(),
         };
         let alarms = declare_alarms(&mut self.stack, &alarms);

@@ -145,6 +145,8 @@ impl RestApi {
 impl Resource for RestApi {
     const TRAITS: Traits = Traits {
         late: &["authorizers", "routes"],
+        // A VPC link stays as long as an integration names it.
+        held: &["authorizers", "routes"],
         not_yet: &[
             // One deletion in thirty seconds, one creation in three.
             ("TooManyRequestsException", ""),

@@ -652,6 +652,7 @@ fn web_acl(name: &str, firewall: &Firewall) -> WebAcl {
         logging: firewall.log_group.as_ref().map(|group| Logging {
             destination: group.clone(),
             redacted_headers: BTreeSet::from(["authorization".into(), "cookie".into()]),
+            left_out: BTreeSet::new(),
         }),
     }
 }

@@ -33,9 +33,10 @@ pub struct WebAcl {
     pub default_action: String,
     /// Its rules, by name.
     pub rules: BTreeMap<String, Rule>,
-    /// Whether metrics are kept.
+    /// Whether metrics are kept, of what its rules do as of what it does itself.
     pub metrics: bool,
-    /// Whether AWS keeps samples of requests, paths and headers included, for three hours.
+    /// Whether AWS keeps samples of requests, paths and headers included, for three hours: of those that a rule
+    /// stops, or of those that pass.
     pub sampled_requests: bool,
     /// Where requests are logged. Absent: nowhere.
     pub logging: Option<Logging>,
@@ -87,6 +88,10 @@ pub struct Logging {
     pub destination: Ref<LogGroupArn>,
     /// Headers that are not logged, in lower case: those that hold credentials.
     pub redacted_headers: BTreeSet<String>,
+    /// What else is kept out, in the SDK's words: a filter that drops requests, other parts of a request. Such is
+    /// read and not set.
+    #[serde(default)]
+    pub left_out: BTreeSet<String>,
 }
 
 impl Resource for WebAcl {
@@ -487,12 +492,14 @@ fn take(spec: &mut WebAcl, found: Description) {
         // Nothing that anybody may take for a safeguard.
         (None, None) => String::new(),
     };
-    if let Some(visibility) = found.visibility_config {
-        spec.metrics = visibility.cloud_watch_metrics_enabled;
-        spec.sampled_requests = visibility.sampled_requests_enabled;
-    }
-    let rules = found.rules.unwrap_or_default().into_iter();
-    spec.rules = rules.map(|rule| (rule.name.clone(), read_rule(rule))).collect();
+    let rules = found.rules.unwrap_or_default();
+    // Each rule has settings of its own for these.
+    let own = rules.iter().map(|rule| rule.visibility_config.as_ref());
+    let all: Vec<_> = own.chain([found.visibility_config.as_ref()]).collect();
+    let metrics = |one: &VisibilityConfig| one.cloud_watch_metrics_enabled;
+    spec.metrics = all.iter().all(|one| one.is_some_and(metrics));
+    spec.sampled_requests = all.iter().flatten().any(|one| one.sampled_requests_enabled);
+    spec.rules = rules.into_iter().map(|rule| (rule.name.clone(), read_rule(rule))).collect();
 }
 
 fn read_rule(rule: WafRule) -> Rule {
@@ -543,13 +550,26 @@ async fn logging(aws: &Aws, arn: &str) -> Result<Option<Logging>> {
 
 fn read_logging(found: LoggingConfiguration) -> Option<Logging> {
     let destination = found.log_destination_configs.first()?.trim_end_matches(":*");
-    let headers = found.redacted_fields.unwrap_or_default().into_iter();
-    let headers = headers.filter_map(|field| field.single_header.map(|header| header.name));
-    Some(Logging { destination: destination.into(), redacted_headers: headers.collect() })
+    let mut logging = Logging {
+        destination: destination.into(),
+        redacted_headers: BTreeSet::new(),
+        left_out: found.logging_filter.iter().map(|filter| format!("{filter:?}")).collect(),
+    };
+    for field in found.redacted_fields.unwrap_or_default() {
+        match &field.single_header {
+            Some(header) => logging.redacted_headers.insert(header.name.clone()),
+            None => logging.left_out.insert(format!("{field:?}")),
+        };
+    }
+    Some(logging)
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_wafv2::types::{
+        Condition, Filter, FilterBehavior, FilterRequirement, LoggingFilter, Method,
+    };
+
     use super::*;
 
     fn acl(rules: &[(&str, Rule)]) -> WebAcl {
@@ -593,6 +613,59 @@ mod tests {
         let back: BTreeMap<String, Rule> =
             sent.into_iter().map(|rule| (rule.name.clone(), read_rule(rule))).collect();
         assert_eq!(back, wanted.rules);
+    }
+
+    #[test]
+    fn a_rule_that_keeps_samples_or_no_metrics_shows_on_the_web_acl() {
+        let read = |change: fn(&mut VisibilityConfig)| {
+            let wanted = acl(&[("first", limit()), ("second", limit())]);
+            let mut rules = wanted.rules().unwrap();
+            change(rules[1].visibility_config.as_mut().unwrap());
+            let described = Description::builder()
+                .name("acl")
+                .id("1")
+                .arn("arn")
+                .default_action(wanted.default_action())
+                .set_rules(Some(rules))
+                .visibility_config(wanted.visibility("acl").unwrap());
+            let mut found = acl(&[]);
+            take(&mut found, described.build().unwrap());
+            (found.metrics, found.sampled_requests)
+        };
+        assert_eq!(read(|_| {}), (true, false));
+        assert_eq!(read(|rule| rule.sampled_requests_enabled = true), (true, true));
+        assert_eq!(read(|rule| rule.cloud_watch_metrics_enabled = false), (false, false));
+    }
+
+    #[test]
+    fn whatever_keeps_requests_out_of_the_log_is_seen() {
+        let wanted = Logging {
+            destination: "arn:aws:logs:us-east-1:123456789012:log-group:aws-waf-logs-a".into(),
+            redacted_headers: BTreeSet::from(["authorization".to_owned()]),
+            left_out: BTreeSet::new(),
+        };
+        let sent = wanted.configuration("arn").unwrap();
+        assert_eq!(read_logging(sent.clone()), Some(wanted.clone()));
+
+        let drop_allowed = Filter::builder()
+            .behavior(FilterBehavior::Drop)
+            .requirement(FilterRequirement::MeetsAny)
+            .conditions(Condition::builder().build())
+            .build()
+            .unwrap();
+        let filter = LoggingFilter::builder()
+            .filters(drop_allowed)
+            .default_behavior(FilterBehavior::Keep)
+            .build()
+            .unwrap();
+        let mut filtered = sent.clone();
+        filtered.logging_filter = Some(filter);
+        assert_ne!(read_logging(filtered), Some(wanted.clone()));
+
+        let method = FieldToMatch::builder().method(Method::builder().build()).build();
+        let mut redacted = sent;
+        redacted.redacted_fields.get_or_insert_default().push(method);
+        assert_ne!(read_logging(redacted), Some(wanted));
     }
 
     #[test]

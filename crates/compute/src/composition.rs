@@ -569,6 +569,7 @@ fn scalable_target(scaling: &Scaling, service: &Handle<Service>) -> ScalableTarg
                 tracking("ECSServiceAverageMemoryUtilization", scaling.memory_percent),
             ),
         ]),
+        suspended: BTreeSet::new(),
     }
 }
 

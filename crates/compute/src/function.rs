@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Write};
-use std::time::Duration;
 
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::primitives::Blob;
@@ -19,7 +18,7 @@ use engine::vocabulary::{
 };
 use engine::{
     Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Readiness, Ref,
-    Resource, Result, Scope, Status, Tags, Traits, When, client,
+    Resource, Result, Scope, Status, Tags, Traits, When, client, wait,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -32,8 +31,8 @@ use crate::gathered::{gathered, incomplete};
 
 /// How many functions are read at a time.
 const CONCURRENT: usize = 8;
-/// How often to look whether a change has arrived before the next one may come, a second each time.
-const LOOKS: usize = 60;
+/// How long a change takes to arrive before the next one may come.
+const ARRIVAL: Poll = Poll::within(5, 1, 2);
 
 /// A Lambda function. Its id is its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +80,9 @@ pub struct Function {
 /// A service may call the function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Permission {
+    /// What it may do: `lambda:InvokeFunction`.
+    #[serde(default)]
+    pub action: String,
     /// The service: `secretsmanager.amazonaws.com`.
     pub principal: String,
     /// Only on behalf of this account.
@@ -355,7 +357,7 @@ impl Function {
                 .add_permission()
                 .function_name(&live.id)
                 .statement_id(id)
-                .action("lambda:InvokeFunction")
+                .action(&permission.action)
                 .principal(&permission.principal)
                 .set_source_account(permission.source_account.clone())
                 .set_source_arn(permission.source_arn.as_ref().map(ToString::to_string));
@@ -386,25 +388,20 @@ fn digest(bytes: &[u8]) -> String {
 
 /// Waits until a change has arrived: until then Lambda refuses the next one.
 async fn arrived(aws: &Aws, name: &str) -> Result<()> {
-    for _ in 0..LOOKS {
+    let look = || async {
         let call = client!(aws, aws_sdk_lambda).get_function_configuration().function_name(name);
         let found = aws.call("lambda:GetFunctionConfiguration", call.send()).await?;
-        match found.last_update_status {
-            Some(LastUpdateStatus::InProgress) => tokio::time::sleep(Duration::from_secs(1)).await,
-            Some(LastUpdateStatus::Failed) => {
-                return Err(Error::Failed {
-                    what: format!("the update of the function {name}"),
-                    reason: found.last_update_status_reason.unwrap_or_default(),
-                });
+        Ok(match found.last_update_status {
+            Some(LastUpdateStatus::InProgress) => {
+                Readiness::Pending("an update is in progress".into())
             }
-            _ => return Ok(()),
-        }
-    }
-    Err(Error::Deadline {
-        what: format!("the update of the function {name}"),
-        waited: Duration::from_secs(LOOKS as u64),
-        hint: "look at the function in the AWS console".into(),
-    })
+            Some(LastUpdateStatus::Failed) => {
+                Readiness::Failed(found.last_update_status_reason.unwrap_or_default())
+            }
+            _ => Readiness::ready(),
+        })
+    };
+    wait::until(&format!("lambda.function {name}"), ARRIVAL, look).await
 }
 
 fn status(state: Option<&State>, reason: Option<&str>) -> Status {
@@ -513,7 +510,13 @@ fn permission(statement: &Value) -> (String, Permission) {
     let condition = |operator: &str, key: &str| {
         statement["Condition"][operator][key].as_str().map(str::to_owned)
     };
+    // AddPermission writes one action; whoever writes a policy in another way may name several.
+    let actions: Vec<&str> = match &statement["Action"] {
+        Value::Array(actions) => actions.iter().filter_map(Value::as_str).collect(),
+        one => vec![one.as_str().unwrap_or_default()],
+    };
     let permission = Permission {
+        action: actions.join(", "),
         principal: principal.unwrap_or_default().to_owned(),
         source_account: condition("StringEquals", "AWS:SourceAccount"),
         source_arn: condition("ArnLike", "AWS:SourceArn").map(Ref::known),
@@ -547,9 +550,21 @@ mod tests {
             "Principal": {"Service": "secretsmanager.amazonaws.com"}, "Resource": "arn:…",
             "Condition": {"StringEquals": {"AWS:SourceAccount": "123456789012"}},
         }));
-        assert_eq!(id, "secrets");
+        assert_eq!((id.as_str(), permission.action.as_str()), ("secrets", "lambda:InvokeFunction"));
         assert_eq!(permission.source_account.as_deref(), Some("123456789012"));
         assert_eq!(permission.source_arn, None);
+    }
+
+    #[test]
+    fn a_statement_that_allows_something_else_is_another_one() {
+        let statement = |action: Value| {
+            let (_, permission) = permission(&json!({
+                "Sid": "secrets", "Effect": "Allow", "Action": action,
+                "Principal": {"Service": "secretsmanager.amazonaws.com"}, "Resource": "arn:…",
+            }));
+            permission
+        };
+        assert_ne!(statement(json!("lambda:InvokeFunction")), statement(json!("lambda:*")));
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub fn declare(stack: &mut Stack, place: &Place, spec: &RotationSpec) -> Rotatio
     };
     let role = role.declare(stack, place);
     let secrets_manager = Permission {
+        action: "lambda:InvokeFunction".into(),
         principal: "secretsmanager.amazonaws.com".into(),
         source_account: Some(place.account_id.clone()),
         source_arn: Some(spec.secret.cast()),

@@ -1,10 +1,10 @@
 //! `application_autoscaling.scalable_target`: between which bounds a service scales, and on what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_applicationautoscaling::types::{
     MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension,
-    ScalableTarget as AwsTarget, ScalingPolicy, ServiceNamespace,
+    ScalableTarget as AwsTarget, ScalingPolicy, ServiceNamespace, SuspendedState,
     TargetTrackingScalingPolicyConfiguration,
 };
 use engine::vocabulary::{Arn, Id};
@@ -35,6 +35,10 @@ pub struct ScalableTarget {
     pub max_capacity: u32,
     /// What it scales on, by the policy's name.
     pub policies: BTreeMap<String, TargetTracking>,
+    /// What somebody has stopped it from doing: `scale_in`, `scale_out`, `scheduled`. Not to be asked for: it is
+    /// resumed.
+    #[serde(default)]
+    pub suspended: BTreeSet<String>,
 }
 
 /// Keeps a metric near a value: more tasks above it, fewer well below it.
@@ -118,11 +122,11 @@ impl Resource for ScalableTarget {
 
     async fn create(&self, aws: &Aws, _: &New) -> Result<Live<Self>> {
         self.register(aws).await?;
-        Ok(live(Self { policies: BTreeMap::new(), ..self.clone() }))
+        Ok(live(Self { policies: BTreeMap::new(), suspended: BTreeSet::new(), ..self.clone() }))
     }
 
     async fn update(&self, aws: &Aws, live: &Live<Self>, changes: &Changes) -> Result<()> {
-        if changes.any(&["min_capacity", "max_capacity"]) {
+        if changes.any(&["min_capacity", "max_capacity", "suspended"]) {
             self.register(aws).await?;
         }
         let before = &live.spec.policies;
@@ -170,13 +174,18 @@ impl ScalableTarget {
     }
 
     async fn register(&self, aws: &Aws) -> Result<()> {
+        let at_work = SuspendedState::builder()
+            .dynamic_scaling_in_suspended(false)
+            .dynamic_scaling_out_suspended(false)
+            .scheduled_scaling_suspended(false);
         let call = client!(aws, aws_sdk_applicationautoscaling)
             .register_scalable_target()
             .service_namespace(ServiceNamespace::Ecs)
             .resource_id(self.resource_id.as_str())
             .scalable_dimension(self.dimension())
             .min_capacity(signed(self.min_capacity))
-            .max_capacity(signed(self.max_capacity));
+            .max_capacity(signed(self.max_capacity))
+            .suspended_state(at_work.build());
         aws.call("application-autoscaling:RegisterScalableTarget", call.send()).await?;
         Ok(())
     }
@@ -249,12 +258,11 @@ async fn collect(aws: &Aws) -> Result<Vec<Live<ScalableTarget>>> {
             min_capacity: unsigned(target.min_capacity),
             max_capacity: unsigned(target.max_capacity),
             policies: BTreeMap::new(),
+            suspended: target.suspended_state.as_ref().map(suspended).unwrap_or_default(),
         });
         live.arn = target.scalable_target_arn;
-        let suspended =
-            target.suspended_state.and_then(|state| state.dynamic_scaling_out_suspended);
-        let suspended = suspended.filter(|suspended| *suspended);
-        live = live.with_output("scale_out_suspended", suspended.map(|is| is.to_string()));
+        let out = live.spec.suspended.contains("scale_out").then(|| true.to_string());
+        live = live.with_output("scale_out_suspended", out);
         let own = policies.clone().map(|policies| {
             let own = policies.into_iter().filter(|policy| {
                 policy.resource_id == live.spec.resource_id.as_str()
@@ -266,6 +274,15 @@ async fn collect(aws: &Aws) -> Result<Vec<Live<ScalableTarget>>> {
         live
     });
     Ok(found.collect())
+}
+
+fn suspended(state: &SuspendedState) -> BTreeSet<String> {
+    let all = [
+        ("scale_in", state.dynamic_scaling_in_suspended),
+        ("scale_out", state.dynamic_scaling_out_suspended),
+        ("scheduled", state.scheduled_scaling_suspended),
+    ];
+    all.into_iter().filter(|(_, is)| *is == Some(true)).map(|(what, _)| what.to_owned()).collect()
 }
 
 fn read_policy(found: ScalingPolicy) -> (String, TargetTracking) {
@@ -288,6 +305,13 @@ fn read_policy(found: ScalingPolicy) -> (String, TargetTracking) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_stops_it_from_scaling_is_seen() {
+        let state = SuspendedState::builder().dynamic_scaling_out_suspended(true);
+        let state = state.dynamic_scaling_in_suspended(false).build();
+        assert_eq!(suspended(&state), BTreeSet::from(["scale_out".to_owned()]));
+    }
 
     #[test]
     fn a_policy_of_another_kind_is_seen_and_never_taken_for_ours() {

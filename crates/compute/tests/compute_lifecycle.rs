@@ -5,7 +5,7 @@
 
 mod support;
 
-use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
+use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace, SuspendedState};
 use aws_sdk_ecs::types::{ClusterSetting, ClusterSettingName, Tag};
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancerAttribute;
 use compute::composition::{ComputeSpec, Workload, declare};
@@ -115,6 +115,7 @@ async fn the_layer_is_made_mended_and_removed() {
         "compute/load-balancer drop_invalid_header_fields: false -> true",
         "compute/scaling policies.cpu: null -> ",
         "compute/scaling max_capacity: 50 -> 10",
+        "compute/scaling suspended: [\"scale_out\"] -> []",
         "compute/service desired_count: 1 -> 2",
         "compute/service enable_execute_command: true -> false",
         "compute/target-group health_check.path: \"/\" -> \"/health\"",
@@ -204,6 +205,7 @@ async fn sabotage(aws: &Aws, made: &Deployed, spec: &ComputeSpec) {
         .scalable_dimension(dimension.clone())
         .min_capacity(2)
         .max_capacity(50)
+        .suspended_state(SuspendedState::builder().dynamic_scaling_out_suspended(true).build())
         .send()
         .await
         .unwrap();

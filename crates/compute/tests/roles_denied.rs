@@ -68,6 +68,7 @@ async fn seen<T: Resource>(what: &'static str) -> Collected<T> {
     let role =
         stack.add("compute/role", Role::for_service(name.of("f"), "runs a function", &trust));
     let anybody = Permission {
+        action: "lambda:InvokeFunction".into(),
         principal: "sns.amazonaws.com".into(),
         source_account: None,
         source_arn: None,

@@ -133,6 +133,7 @@ fn consumer(stack: &mut Stack, place: &Place, key: &str) -> engine::Ref<engine::
     let trust = Trust::unnarrowed("lambda.amazonaws.com");
     let role = stack.add("compute/consumer-role", Role::for_service(&name, "takes events", &trust));
     let logs = Permission {
+        action: "lambda:InvokeFunction".into(),
         principal: "logs.amazonaws.com".into(),
         source_account: Some(place.account_id.clone()),
         source_arn: None,

@@ -217,6 +217,7 @@ pub fn declare(stack: &mut Stack, spec: &DatabaseSpec) -> Database {
             family: format!("{ENGINE}{}", major(&settings.engine_version)),
             description: "TLS only, statements audited".into(),
             parameters: settings.parameters(),
+            restart_pending: BTreeSet::new(),
         },
         named(name.of("aurora")),
     );
@@ -260,6 +261,7 @@ pub fn declare(stack: &mut Stack, spec: &DatabaseSpec) -> Database {
             members: BTreeSet::new(),
             managed_secret: None,
             restart_pending: BTreeSet::new(),
+            stopped: false,
         },
         record_store(cluster_name(&name)),
     );

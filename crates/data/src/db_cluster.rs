@@ -13,12 +13,13 @@ use engine::vocabulary::{
 };
 use engine::{
     Allow, Aws, Changes, Collected, Deletion, Error, Handle, Live, New, Permissions, Poll,
-    Readiness, Ref, Resource, Result, Scope, Status, Tags, Traits, When, client,
+    Readiness, Ref, Resource, Result, Scope, Status, Tags, Traits, When, client, wait,
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::db_instance;
 use crate::exists::already;
 use crate::rds::{from_rds, managed_secret, retag, to_rds};
 use crate::secret;
@@ -95,9 +96,13 @@ pub struct DbCluster {
     #[serde(default)]
     pub managed_secret: Option<String>,
     /// The instances that have to restart before the parameter group's values hold. Read for who
-    /// inspects it.
+    /// inspects it: it is the [parameter group](crate::DbClusterParameterGroup) that restarts them.
     #[serde(default)]
     pub restart_pending: BTreeSet<String>,
+    /// Whether somebody has stopped it. (AWS starts it again by itself after seven days.) Not to be asked for: what is
+    /// found stopped is started.
+    #[serde(default)]
+    pub stopped: bool,
 }
 
 /// What serverless instances may use, in Aurora capacity units (2 GiB of memory each).
@@ -137,7 +142,7 @@ impl Resource for DbCluster {
             "kms_key",
         ],
         // Not set at all; late is what lets go before deletion.
-        late: &["members"],
+        late: &["members", "restart_pending"],
         write_only: &["master_secret", "log_group", "members", "managed_secret", "restart_pending"],
         protected: true,
         ready: Poll::LONG.expecting(60),
@@ -169,8 +174,14 @@ impl Resource for DbCluster {
                     "rds:{here}:cluster-pg:{successor}",
                     "rds:{here}:og:default:*",
                 ]),
-                Allow::to(&["rds:AddTagsToResource", "rds:RemoveTagsFromResource"])
-                    .on(&["rds:{here}:cluster:{name}"]),
+                Allow::to(&[
+                    "rds:AddTagsToResource",
+                    "rds:RemoveTagsFromResource",
+                    "rds:StartDBCluster",
+                ])
+                .on(&["rds:{here}:cluster:{name}"]),
+                Allow::to(&["rds:RebootDBInstance"])
+                    .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"]),
                 Allow::to(&["iam:CreateServiceLinkedRole"])
                     .on(&["iam::{account}:role/aws-service-role/*"])
                     .under(&[When::equals("iam:AWSServiceName", &["rds.amazonaws.com"])]),
@@ -218,11 +229,9 @@ impl Resource for DbCluster {
     type Arn = DbClusterArn;
 
     async fn collect(aws: &Aws, _: &Scope) -> Collected<Self> {
-        let action = "rds:DescribeDBClusters";
-        let call = client!(aws, aws_sdk_rds).describe_db_clusters().into_paginator().items();
-        let found = aws.call(action, call.send().try_collect()).await;
-        Collected::from_result(found.and_then(|clusters: Vec<_>| {
-            clusters.into_iter().map(|cluster| live(action, cluster)).collect()
+        let found = all(aws).await;
+        Collected::from_result(found.and_then(|clusters| {
+            clusters.into_iter().map(|cluster| live("rds:DescribeDBClusters", cluster)).collect()
         }))
     }
 
@@ -235,8 +244,7 @@ impl Resource for DbCluster {
         if describe(aws, &self.identifier).await?.is_some() {
             return Err(already(action, "DBClusterAlreadyExistsFault", &self.identifier));
         }
-        let port = u16::try_from(self.port).map_err(|why| Error::invalid("the port", why))?;
-        let content = Content::postgres(&self.master_username, port, self.database_name.as_deref());
+        let content = self.content()?;
         let password =
             secret::for_new_store(aws, secret.as_str(), &["password"], &content, new).await?;
         let call = client!(aws, aws_sdk_rds)
@@ -284,6 +292,12 @@ impl Resource for DbCluster {
     }
 
     async fn update(&self, aws: &Aws, live: &Live<Self>, changes: &Changes) -> Result<()> {
+        if changes.has("stopped") {
+            start(aws, &live.id).await?;
+        }
+        if changes.0.iter().all(|change| change.field() == "stopped") {
+            return Ok(());
+        }
         let has = |field| changes.has(field);
         let major_upgrade = major(&self.engine_version) != major(&live.spec.engine_version);
         let call = client!(aws, aws_sdk_rds)
@@ -325,7 +339,19 @@ impl Resource for DbCluster {
             .set_db_cluster_parameter_group_name(
                 has("parameter_group").then(|| self.parameter_group.to_string()),
             );
+        let password = match &self.master_secret {
+            Some(secret) if has("port") => Some(self.password_for_port(aws, live, secret).await?),
+            _ => None,
+        };
+        let call = call.set_master_user_password(
+            password.as_ref().map(|password| password.expose_secret().to_owned()),
+        );
         aws.call("rds:ModifyDBCluster", call.send()).await?;
+        // An upgrade restarts the instances by itself.
+        if has("parameter_group") && !major_upgrade {
+            until_available(aws, &live.id).await?;
+            db_instance::restart(aws, &live.spec.members).await?;
+        }
         Ok(())
     }
 
@@ -363,6 +389,67 @@ impl Resource for DbCluster {
 
     fn settled(field: &str, desired: &Value, live: &Value) -> bool {
         field == "engine_version" && is_same_or_newer_minor(desired, live)
+    }
+}
+
+/// Every cluster, as the listing gives it.
+pub(crate) async fn all(aws: &Aws) -> Result<Vec<Described>> {
+    let action = "rds:DescribeDBClusters";
+    let call = client!(aws, aws_sdk_rds).describe_db_clusters().into_paginator().items();
+    aws.once(action, aws.call(action, call.send().try_collect())).await
+}
+
+/// Starts a cluster that somebody has stopped or is stopping, and waits until it takes other changes: AWS makes none to a
+/// stopped one.
+pub(crate) async fn start(aws: &Aws, id: &str) -> Result<()> {
+    let stopping = || async {
+        Ok(match status(aws, id).await?.as_str() {
+            word @ "stopping" => Readiness::Pending(format!("status {word}")),
+            _ => Readiness::ready(),
+        })
+    };
+    wait::until(&format!("rds.cluster {id}"), DbCluster::TRAITS.ready, stopping).await?;
+    if status(aws, id).await? == "stopped" {
+        let call = client!(aws, aws_sdk_rds).start_db_cluster().db_cluster_identifier(id);
+        match aws.call("rds:StartDBCluster", call.send()).await {
+            // Somebody else has started it meanwhile.
+            Err(Error::Api(error)) if error.code == "InvalidDBClusterStateFault" => {}
+            answer => drop(answer?),
+        }
+    }
+    until_available(aws, id).await
+}
+
+/// AWS's word for how a cluster is; empty when it is gone.
+async fn status(aws: &Aws, id: &str) -> Result<String> {
+    Ok(describe(aws, id).await?.and_then(|cluster| cluster.status).unwrap_or_default())
+}
+
+async fn until_available(aws: &Aws, id: &str) -> Result<()> {
+    let look = || async {
+        let Some(cluster) = describe(aws, id).await? else { return Ok(Readiness::ready()) };
+        Ok(Readiness::by_status(cluster.status().unwrap_or_default(), GOOD, BAD))
+    };
+    wait::until(&format!("rds.cluster {id}"), DbCluster::TRAITS.ready, look).await
+}
+
+impl DbCluster {
+    /// A secret says which port its password is for. Whoever deploys may write secrets and not read them, so a new port
+    /// gets a new password with it.
+    async fn password_for_port(
+        &self,
+        aws: &Aws,
+        live: &Live<Self>,
+        secret: &Ref<SecretArn>,
+    ) -> Result<SecretString> {
+        let new =
+            New { tags: live.tags.clone(), token: format!("port {} of {}", self.port, live.id) };
+        secret::for_new_store(aws, secret.as_str(), &["password"], &self.content()?, &new).await
+    }
+
+    fn content(&self) -> Result<Content> {
+        let port = u16::try_from(self.port).map_err(|why| Error::invalid("the port", why))?;
+        Ok(Content::postgres(&self.master_username, port, self.database_name.as_deref()))
     }
 }
 
@@ -425,12 +512,8 @@ fn live(action: &str, cluster: Described) -> Result<Live<DbCluster>> {
             .map(str::to_owned)
             .collect(),
         managed_secret: managed_secret(cluster.master_user_secret()),
-        restart_pending: cluster
-            .db_cluster_members()
-            .iter()
-            .filter(|one| one.db_cluster_parameter_group_status() == Some("pending-reboot"))
-            .filter_map(|one| one.db_instance_identifier().map(str::to_owned))
-            .collect(),
+        restart_pending: restart_pending(&cluster).collect(),
+        stopped: matches!(cluster.status(), Some("stopped" | "stopping")),
     };
     let status = match cluster.status().unwrap_or_default() {
         // The key can be given back; the cluster must not be replaced for it.
@@ -440,6 +523,15 @@ fn live(action: &str, cluster: Described) -> Result<Live<DbCluster>> {
     let mut live = outputs(Live::new(id, spec), &cluster).with_status(status);
     live.arn = cluster.db_cluster_arn;
     Ok(live.with_tags(from_rds(cluster.tag_list)))
+}
+
+/// The instances of a cluster that have yet to restart for the values of its parameter group to hold.
+pub(crate) fn restart_pending(cluster: &Described) -> impl Iterator<Item = String> {
+    let pending = cluster
+        .db_cluster_members()
+        .iter()
+        .filter(|one| one.db_cluster_parameter_group_status() == Some("pending-reboot"));
+    pending.filter_map(|one| one.db_instance_identifier.clone())
 }
 
 /// The log group that AWS writes a cluster's PostgreSQL log to.
@@ -513,6 +605,14 @@ mod tests {
         let word = "inaccessible-encryption-credentials";
         assert_eq!(read(described().status(word).build()).status, Status::Pending(word.into()));
         assert_eq!(read(described().status("deleting").build()).status, Status::Deleting);
+    }
+
+    #[test]
+    fn a_stopped_cluster_is_drift() {
+        for word in ["stopped", "stopping"] {
+            assert!(read(described().status(word).build()).spec.stopped, "{word}");
+        }
+        assert!(!read(described().status("starting").build()).spec.stopped);
     }
 
     #[test]

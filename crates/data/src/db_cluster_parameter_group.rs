@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_rds::types::{ApplyMethod, Parameter};
+use aws_sdk_rds::types::{ApplyMethod, DbCluster, Parameter};
 use engine::vocabulary::{Arn, Name};
 use engine::{
     Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Replacement, Resource,
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::rds::{retag, tags_of, to_rds};
 use crate::tagged::with_tags;
+use crate::{db_cluster, db_instance};
 
 /// How many parameters one call may change.
 const BATCH: usize = 20;
@@ -27,36 +28,49 @@ pub struct DbClusterParameterGroup {
     /// What it is for.
     pub description: String,
     /// The parameters that differ from the engine's defaults. Those that can change on a running
-    /// engine do so at once, the others with its next start.
+    /// engine do so at once. The others take a restart: with such a change the instances that use the group are
+    /// restarted, one after the other, readers first.
     pub parameters: BTreeMap<String, String>,
+    /// The instances that use it and have yet to restart for its values to hold. Not to be asked for: they are
+    /// restarted.
+    #[serde(default)]
+    pub restart_pending: BTreeSet<String>,
 }
 
 impl Resource for DbClusterParameterGroup {
     const TRAITS: Traits = Traits {
         name: Some("name"),
         immutable: &["name", "family", "description"],
-        late: &["parameters"],
+        late: &["parameters", "restart_pending"],
         // A new major version wants a group of its family, while the old one is still in use.
         replacement: Replacement::CreateFirst,
         not_yet: &[
             ("DBParameterGroupNotFound", ""),
             // Clusters that are on their way out, or a change that is still being applied.
             ("InvalidDBParameterGroupState", ""),
+            // An instance that is to restart is being changed.
+            ("InvalidDBInstanceState", ""),
         ],
         permissions: Permissions {
             read: &[Allow::to(&[
                 "rds:DescribeDBClusterParameterGroups",
                 "rds:DescribeDBClusterParameters",
                 "rds:ListTagsForResource",
+                "rds:DescribeDBClusters",
+                "rds:DescribeDBInstances",
             ])],
-            make: &[Allow::to(&[
-                "rds:CreateDBClusterParameterGroup",
-                "rds:ModifyDBClusterParameterGroup",
-                "rds:ResetDBClusterParameterGroup",
-                "rds:AddTagsToResource",
-                "rds:RemoveTagsFromResource",
-            ])
-            .on(&["rds:{here}:cluster-pg:{name}", "rds:{here}:cluster-pg:{successor}"])],
+            make: &[
+                Allow::to(&[
+                    "rds:CreateDBClusterParameterGroup",
+                    "rds:ModifyDBClusterParameterGroup",
+                    "rds:ResetDBClusterParameterGroup",
+                    "rds:AddTagsToResource",
+                    "rds:RemoveTagsFromResource",
+                ])
+                .on(&["rds:{here}:cluster-pg:{name}", "rds:{here}:cluster-pg:{successor}"]),
+                Allow::to(&["rds:RebootDBInstance"])
+                    .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"]),
+            ],
             remove: &[Allow::to(&["rds:DeleteDBClusterParameterGroup"])
                 .on(&["rds:{here}:cluster-pg:{name}", "rds:{here}:cluster-pg:{successor}"])
                 .of_stack()],
@@ -73,6 +87,14 @@ impl Resource for DbClusterParameterGroup {
         };
         let mut collected =
             with_tags(scope, found, |arn| async move { tags_of(aws, &arn).await }).await;
+        let clusters = db_cluster::all(aws).await;
+        for live in &mut collected.live {
+            let pending = clusters.as_ref().map_err(Clone::clone).map(|all| {
+                let own = all.iter().filter(|one| uses(one, &live.id));
+                own.flat_map(db_cluster::restart_pending).collect()
+            });
+            live.read("restart_pending", pending, |spec, found| spec.restart_pending = found);
+        }
         // A request for each group: only where the answer matters.
         collected.live = futures::stream::iter(collected.live)
             .map(|mut live| async move {
@@ -99,21 +121,46 @@ impl Resource for DbClusterParameterGroup {
         let made = aws.call(action, call.send()).await?;
         let made = made.db_cluster_parameter_group;
         let made = made.ok_or_else(|| Error::incomplete(action, "the group"))?;
-        let spec = Self { parameters: BTreeMap::new(), ..self.clone() };
+        let spec =
+            Self { parameters: BTreeMap::new(), restart_pending: BTreeSet::new(), ..self.clone() };
         let mut live = Live::new(&self.name, spec).with_tags(new.tags.clone());
         live.arn = made.db_cluster_parameter_group_arn;
         Ok(live)
     }
 
     async fn update(&self, aws: &Aws, live: &Live<Self>, changes: &Changes) -> Result<()> {
-        if !changes.has("parameters") {
-            return Ok(());
+        let mut restart = live.spec.restart_pending.clone();
+        if changes.has("parameters") && self.set_parameters(aws, live).await? {
+            let clusters = db_cluster::all(aws).await?;
+            let users = clusters.iter().filter(|one| uses(one, &live.id));
+            let members = users.flat_map(|one| one.db_cluster_members());
+            restart.extend(members.filter_map(|one| one.db_instance_identifier.clone()));
         }
+        db_instance::restart(aws, &restart).await
+    }
+
+    async fn tag(aws: &Aws, live: &Live<Self>, put: &Tags, remove: &[String]) -> Result<()> {
+        retag(aws, live.require_arn("rds:DescribeDBClusterParameterGroups")?, put, remove).await
+    }
+
+    async fn delete(aws: &Aws, live: &Live<Self>, _: &Deletion) -> Result<()> {
+        let call = client!(aws, aws_sdk_rds)
+            .delete_db_cluster_parameter_group()
+            .db_cluster_parameter_group_name(&live.id);
+        aws.call("rds:DeleteDBClusterParameterGroup", call.send()).await?;
+        Ok(())
+    }
+}
+
+impl DbClusterParameterGroup {
+    /// Sets what differs; whether any of it takes a restart.
+    async fn set_parameters(&self, aws: &Aws, live: &Live<Self>) -> Result<bool> {
         let rds = client!(aws, aws_sdk_rds);
         let dynamic = dynamic_parameters(aws, &live.id).await?;
         let differs =
             |(name, value): &(&String, &String)| live.spec.parameters.get(*name) != Some(*value);
-        let set = self.parameters.iter().filter(differs).map(|(name, value)| {
+        let changed: Vec<_> = self.parameters.iter().filter(differs).collect();
+        let set = changed.iter().map(|(name, value)| {
             Parameter::builder()
                 .parameter_name(name)
                 .parameter_value(value)
@@ -129,31 +176,28 @@ impl Resource for DbClusterParameterGroup {
         }
         let surplus =
             live.spec.parameters.keys().filter(|name| !self.parameters.contains_key(*name));
-        let surplus = surplus.map(|name| {
-            let method = apply(dynamic.contains(name));
-            Parameter::builder().parameter_name(name).apply_method(method).build()
+        let surplus: Vec<_> = surplus.collect();
+        let names = changed.iter().map(|(name, _)| *name).chain(surplus.iter().copied());
+        let takes_restart = names.into_iter().any(|name| !dynamic.contains(name));
+        let reset = surplus.iter().map(|name| {
+            let method = apply(dynamic.contains(*name));
+            Parameter::builder().parameter_name(*name).apply_method(method).build()
         });
-        for batch in surplus.collect::<Vec<_>>().chunks(BATCH) {
+        for batch in reset.collect::<Vec<_>>().chunks(BATCH) {
             let call = rds
                 .reset_db_cluster_parameter_group()
                 .db_cluster_parameter_group_name(&live.id)
                 .set_parameters(Some(batch.to_vec()));
             aws.call("rds:ResetDBClusterParameterGroup", call.send()).await?;
         }
-        Ok(())
+        Ok(takes_restart)
     }
+}
 
-    async fn tag(aws: &Aws, live: &Live<Self>, put: &Tags, remove: &[String]) -> Result<()> {
-        retag(aws, live.require_arn("rds:DescribeDBClusterParameterGroups")?, put, remove).await
-    }
-
-    async fn delete(aws: &Aws, live: &Live<Self>, _: &Deletion) -> Result<()> {
-        let call = client!(aws, aws_sdk_rds)
-            .delete_db_cluster_parameter_group()
-            .db_cluster_parameter_group_name(&live.id);
-        aws.call("rds:DeleteDBClusterParameterGroup", call.send()).await?;
-        Ok(())
-    }
+/// Whether a cluster runs with the values of a group. A stopped one takes them when it starts.
+fn uses(cluster: &DbCluster, group: &str) -> bool {
+    let stopped = matches!(cluster.status(), Some("stopped" | "stopping"));
+    cluster.db_cluster_parameter_group() == Some(group) && !stopped
 }
 
 fn apply(dynamic: bool) -> ApplyMethod {
@@ -177,6 +221,7 @@ async fn list(aws: &Aws) -> Result<Vec<Live<DbClusterParameterGroup>>> {
             family: group.db_parameter_group_family.unwrap_or_default(),
             description: group.description.unwrap_or_default(),
             parameters: BTreeMap::new(),
+            restart_pending: BTreeSet::new(),
         };
         let mut live = Live::new(name, spec);
         live.arn = group.db_cluster_parameter_group_arn;

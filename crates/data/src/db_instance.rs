@@ -6,10 +6,12 @@ use aws_sdk_rds::types::DbInstance as Described;
 use engine::vocabulary::{Arn, DbClusterId, ForRds, Id, KeyArn, RoleArn};
 use engine::{
     Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Readiness, Ref,
-    Replacement, Resource, Result, Scope, Status, Tags, Traits, When, client,
+    Replacement, Resource, Result, Scope, Status, Tags, Traits, When, client, wait,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::db_cluster;
 use crate::rds::{from_rds, managed_secret, retag, to_rds};
 
 /// AWS's words for an instance that works.
@@ -187,9 +189,12 @@ impl Resource for DbInstance {
                     .of_stack()
                     .under(&[When::equals("kms:ViaService", &["rds.{region}.amazonaws.com"])]),
             ],
-            remove: &[Allow::to(&["rds:DeleteDBInstance"])
-                .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"])
-                .of_stack()],
+            remove: &[
+                Allow::to(&["rds:DeleteDBInstance"])
+                    .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"])
+                    .of_stack(),
+                Allow::to(&["rds:StartDBCluster"]).on(&["rds:{here}:cluster:{name}"]).of_stack(),
+            ],
         },
         ..Traits::of("rds.instance")
     };
@@ -280,6 +285,12 @@ impl Resource for DbInstance {
     }
 
     async fn delete(aws: &Aws, live: &Live<Self>, _: &Deletion) -> Result<()> {
+        // AWS removes no instance of a stopped cluster.
+        if live.status == Status::Pending("stopped".into())
+            && let Some(cluster) = &live.spec.cluster
+        {
+            db_cluster::start(aws, cluster.as_str()).await?;
+        }
         // Backups and snapshots are the cluster's.
         let call = client!(aws, aws_sdk_rds).delete_db_instance().db_instance_identifier(&live.id);
         aws.call("rds:DeleteDBInstance", call.send()).await?;
@@ -289,6 +300,43 @@ impl Resource for DbInstance {
     async fn gone(aws: &Aws, live: &Live<Self>) -> Result<bool> {
         Ok(describe(aws, &live.id).await?.is_none())
     }
+
+    fn is_fixed(path: &str, _: &Value, live: &Value) -> bool {
+        // What insights have kept is encrypted once: with another key there is nothing to read.
+        let other_key = path == "performance_insights.kms_key" && !live.is_null();
+        other_key || Self::TRAITS.immutable.contains(&path)
+    }
+}
+
+/// Restarts instances one after the other, writers last: a reader that is up again can take over.
+pub(crate) async fn restart(aws: &Aws, instances: &BTreeSet<String>) -> Result<()> {
+    if instances.is_empty() {
+        return Ok(());
+    }
+    let clusters = db_cluster::all(aws).await?;
+    let members = clusters.iter().flat_map(|cluster| cluster.db_cluster_members());
+    let writers = members.filter(|one| one.is_cluster_writer == Some(true));
+    let writers: BTreeSet<&str> =
+        writers.filter_map(|one| one.db_instance_identifier.as_deref()).collect();
+    let (last, first): (Vec<&String>, Vec<&String>) =
+        instances.iter().partition(|id| writers.contains(id.as_str()));
+    for id in first.into_iter().chain(last) {
+        // It may still be on its way, or be restarted already by an earlier run.
+        until_available(aws, id).await?;
+        let call = client!(aws, aws_sdk_rds).reboot_db_instance().db_instance_identifier(id);
+        aws.find("rds:RebootDBInstance", call.send()).await?;
+        until_available(aws, id).await?;
+    }
+    Ok(())
+}
+
+/// Waits until an instance works (again), or is gone.
+async fn until_available(aws: &Aws, id: &str) -> Result<()> {
+    let look = || async {
+        let Some(instance) = describe(aws, id).await? else { return Ok(Readiness::ready()) };
+        Ok(Readiness::by_status(instance.db_instance_status().unwrap_or_default(), GOOD, BAD))
+    };
+    wait::until(&format!("rds.instance {id}"), DbInstance::TRAITS.ready, look).await
 }
 
 fn insights_key(insights: Option<&PerformanceInsights>) -> Option<String> {
@@ -347,6 +395,10 @@ fn live(action: &str, instance: Described) -> Result<Live<DbInstance>> {
     let mut live =
         Live::new(id, spec).with_status(Status::by_word(word, GOOD, LOST, &["deleting"]));
     live.arn = instance.db_instance_arn;
+    if live.spec.availability_zone.is_empty() {
+        let why = "AWS does not show it while the instance is being made";
+        live.leave_out(&["availability_zone"], action, why);
+    }
     let insights = instance.performance_insights_enabled.map(|on| on.to_string());
     let live = live.with_output("performance_insights", insights);
     Ok(live.with_tags(from_rds(instance.tag_list)))
@@ -420,6 +472,22 @@ mod tests {
             "another would not help"
         );
         assert_eq!(status("deleting"), Status::Deleting);
+    }
+
+    #[test]
+    fn an_instance_without_a_zone_yet_is_not_in_the_wrong_one() {
+        let unreadable = |instance: Described| read(instance).unreadable;
+        let making = described().db_instance_status("creating");
+        assert!(unreadable(making.clone().build())["availability_zone"].is_not_asked());
+        assert!(unreadable(making.availability_zone("us-east-1a").build()).is_empty());
+    }
+
+    #[test]
+    fn insights_keep_the_key_that_they_began_with() {
+        let (path, key) = ("performance_insights.kms_key", serde_json::json!("arn:key/1"));
+        assert!(DbInstance::is_fixed(path, &key, &serde_json::json!("arn:key/2")));
+        assert!(!DbInstance::is_fixed(path, &key, &Value::Null));
+        assert!(!DbInstance::is_fixed("performance_insights", &Value::Null, &key));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! `kinesis.stream`: a data stream, with its retention, encryption and shard-level metrics.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use aws_sdk_kinesis::types::{
     EncryptionType, MetricsName, ScalingType, StreamDescriptionSummary, StreamMode as SdkMode,
@@ -11,11 +10,10 @@ use engine::stack::{RESOURCE_TAG, STACK_TAG};
 use engine::vocabulary::{ForKinesis, KeyArn, StreamArn, StreamName};
 use engine::{
     Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Readiness, Ref,
-    Resource, Result, Scope, Status, Tags, Traits, client,
+    Resource, Result, Scope, Status, Tags, Traits, client, wait,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use crate::exists::told_apart;
 use crate::key_arn::key_arn;
@@ -430,27 +428,11 @@ async fn put_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<()> {
 
 /// Waits until the stream takes another change.
 async fn until_active(aws: &Aws, name: &str) -> Result<()> {
-    let begun = Instant::now();
-    let mut pause = BUSY.first;
-    loop {
+    let look = || async {
         let status = summary(aws, name).await?.stream_status;
-        if status.as_str() == "ACTIVE" {
-            return Ok(());
-        }
-        if begun.elapsed() + pause > BUSY.deadline {
-            return Err(Error::Deadline {
-                what: format!("kinesis.stream {name}: status {status}"),
-                waited: begun.elapsed(),
-                hint: "look at the stream in the AWS console".into(),
-            });
-        }
-        tokio::time::sleep(pause).await;
-        pause = longer(pause);
-    }
-}
-
-fn longer(pause: Duration) -> Duration {
-    (pause * 3 / 2).min(BUSY.longest)
+        Ok(Readiness::by_status(status.as_str(), &["ACTIVE"], &[]))
+    };
+    wait::until(&format!("kinesis.stream {name}"), BUSY, look).await
 }
 
 /// One call at most doubles or halves the number of shards.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_elasticache::types::{
-    AuthenticationType, AutomaticFailoverStatus, CacheCluster, CloudWatchLogsDestinationDetails,
-    DestinationDetails, DestinationType, LogDeliveryConfigurationRequest,
-    LogDeliveryConfigurationStatus, LogFormat, LogType, MultiAzStatus,
-    ReplicationGroup as Described, TransitEncryptionMode, User, UserGroup,
+    AuthTokenUpdateStrategyType, AuthenticationType, AutomaticFailoverStatus, CacheCluster,
+    CloudWatchLogsDestinationDetails, DestinationDetails, DestinationType,
+    LogDeliveryConfigurationRequest, LogDeliveryConfigurationStatus, LogFormat, LogType,
+    MultiAzStatus, ReplicationGroup as Described, TransitEncryptionMode, User, UserGroup,
 };
 use engine::credential::Content;
 use engine::vocabulary::{
@@ -15,12 +15,11 @@ use engine::vocabulary::{
 };
 use engine::{
     Allow, Aws, Changes, Collected, Deletion, Error, Handle, Live, New, Permissions, Poll,
-    Readiness, Ref, Resource, Result, Scope, Status, Tags, Traits, When, client,
+    Readiness, Ref, Resource, Result, Scope, Status, Tags, Traits, When, client, wait,
 };
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::Instant;
 
 use crate::elasticache::{retag, tags_of, to_elasticache};
 use crate::exists::already;
@@ -32,6 +31,9 @@ use crate::version::is_same_or_newer_minor;
 const GOOD: &[&str] = &["available", "snapshotting"];
 /// AWS's words for a group that never will.
 const BAD: &[&str] = &["create-failed"];
+
+/// How long a group stays busy with one change: another node type takes longest.
+const BUSY: Poll = Poll::within(45, 1, 15);
 
 /// A replication group without sharding (cluster mode disabled).
 ///
@@ -126,7 +128,8 @@ pub fn reader_endpoint(group: &Handle<ReplicationGroup>) -> Ref<HostName> {
 impl Resource for ReplicationGroup {
     const TRAITS: Traits = Traits {
         name: Some("id"),
-        immutable: &["id", "port", "at_rest_encryption", "kms_key", "auth_token", "user_groups"],
+        // A token can be asked for on an existing group (see `is_fixed`), and not be done without again.
+        immutable: &["id", "port", "at_rest_encryption", "kms_key", "auth_token"],
         write_only: &["auth_secret", "subnet_group", "log_errors", "open_users"],
         protected: true,
         ready: Poll::LONG.expecting(600),
@@ -328,6 +331,9 @@ impl Resource for ReplicationGroup {
                 .transit_encryption_mode(TransitEncryptionMode::Required);
             aws.call("elasticache:ModifyReplicationGroup", call.send()).await?;
         }
+        if changes.has("auth_token") && self.auth_token {
+            self.ask_for_token(aws, live).await?;
+        }
         if changes.has("node_count") {
             quiet(aws, &live.id).await?;
         }
@@ -374,13 +380,17 @@ impl Resource for ReplicationGroup {
         Ok(left.is_none_or(|group| deleting(group.status())))
     }
 
+    fn is_fixed(path: &str, desired: &Value, _: &Value) -> bool {
+        Self::TRAITS.immutable.contains(&path) && !(path == "auth_token" && desired == true)
+    }
+
     fn settled(field: &str, desired: &Value, live: &Value) -> bool {
         field == "nodes.engine_version" && is_same_or_newer_minor(desired, live)
     }
 }
 
 /// The fields that one call changes in place; the number of nodes has calls of its own.
-const MODIFIABLE: [&str; 12] = [
+const MODIFIABLE: [&str; 13] = [
     "description",
     "engine",
     "node_type",
@@ -389,6 +399,7 @@ const MODIFIABLE: [&str; 12] = [
     "nodes",
     "transit_encryption",
     "transit_encryption_mode",
+    "user_groups",
     "snapshot_retention_days",
     "snapshot_window",
     "auto_minor_version_upgrade",
@@ -441,6 +452,8 @@ impl ReplicationGroup {
                 mode_now
                     .filter(|_| changes.any(&["transit_encryption", "transit_encryption_mode"])),
             )
+            .set_user_group_ids_to_add(beyond(&self.user_groups, &live.spec.user_groups))
+            .set_user_group_ids_to_remove(beyond(&live.spec.user_groups, &self.user_groups))
             .set_snapshot_retention_limit(
                 has("snapshot_retention_days").then_some(self.snapshot_retention_days),
             )
@@ -454,6 +467,36 @@ impl ReplicationGroup {
         aws.call("elasticache:ModifyReplicationGroup", call.send()).await?;
         Ok(())
     }
+
+    /// Has clients present a token from now on, a new one. AWS takes a token beside what was good before, and only
+    /// then instead of it:
+    /// <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth.html>.
+    async fn ask_for_token(&self, aws: &Aws, live: &Live<Self>) -> Result<()> {
+        let Some(secret) = &self.auth_secret else {
+            return Err(Error::invalid(&self.id, "a token needs its secret"));
+        };
+        // Tried again, this goes on with the token that it has set.
+        let new = New { tags: live.tags.clone(), token: format!("token of {}", live.id) };
+        let (fields, content) = (&["auth_token", "password"], Content::AUTH_TOKEN);
+        let token = secret::for_new_store(aws, secret.as_str(), fields, &content, &new).await?;
+        for strategy in [AuthTokenUpdateStrategyType::Rotate, AuthTokenUpdateStrategyType::Set] {
+            quiet(aws, &live.id).await?;
+            let call = client!(aws, aws_sdk_elasticache)
+                .modify_replication_group()
+                .replication_group_id(&live.id)
+                .apply_immediately(true)
+                .auth_token(token.expose_secret())
+                .auth_token_update_strategy(strategy);
+            aws.call("elasticache:ModifyReplicationGroup", call.send()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The members of one set that another has not; `None` where there are none, which is what AWS wants to hear.
+fn beyond(these: &BTreeSet<String>, those: &BTreeSet<String>) -> Option<Vec<String>> {
+    let beyond: Vec<String> = these.difference(those).cloned().collect();
+    (!beyond.is_empty()).then_some(beyond)
 }
 
 fn mode(word: &str) -> TransitEncryptionMode {
@@ -500,7 +543,6 @@ async fn tags(aws: &Aws, arn: &str, patient: bool) -> Result<Tags> {
     match tags_of(aws, arn).await {
         Err(Error::Api(error)) if patient && error.code == "InvalidReplicationGroupState" => {
             let id = arn.rsplit(':').next().unwrap_or(arn);
-            tracing::info!(id, "waiting until the replication group can be asked for its tags");
             quiet(aws, id).await?;
             tags_of(aws, arn).await
         }
@@ -528,7 +570,6 @@ async fn settled(aws: &Aws, scope: &Scope) -> Result<Vec<Described>> {
         return Ok(groups);
     }
     for id in ids {
-        tracing::info!(id, "waiting for a replication group that is being made");
         // That it failed is for the plan to see.
         match quiet(aws, id).await {
             Ok(()) | Err(Error::Failed { .. }) => {}
@@ -540,29 +581,11 @@ async fn settled(aws: &Aws, scope: &Scope) -> Result<Vec<Described>> {
 
 /// Waits until no change of a group is under way, or the group is gone.
 async fn quiet(aws: &Aws, id: &str) -> Result<()> {
-    let poll = Poll::within(45, 1, 15);
-    let begun = Instant::now();
-    let mut pause = poll.first;
-    loop {
-        let Some(group) = describe(aws, id).await? else { return Ok(()) };
-        let word = group.status().unwrap_or_default();
-        match Readiness::by_status(word, &["available"], BAD) {
-            Readiness::Ready(_) => return Ok(()),
-            Readiness::Failed(reason) => {
-                return Err(Error::Failed { what: format!("replication group {id}"), reason });
-            }
-            Readiness::Pending(what) if begun.elapsed() >= poll.deadline => {
-                return Err(Error::Deadline {
-                    what: format!("replication group {id}: {what}"),
-                    waited: begun.elapsed(),
-                    hint: "look at the resource in the AWS console".into(),
-                });
-            }
-            Readiness::Pending(_) => {}
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 3 / 2).min(poll.longest);
-    }
+    let look = || async {
+        let Some(group) = describe(aws, id).await? else { return Ok(Readiness::ready()) };
+        Ok(Readiness::by_status(group.status().unwrap_or_default(), &["available"], BAD))
+    };
+    wait::until(&format!("elasticache.replication_group {id}"), BUSY, look).await
 }
 
 /// The same for the same group, so that a run that is repeated takes no second snapshot; another one

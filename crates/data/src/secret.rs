@@ -10,7 +10,8 @@ use serde_json::Value;
 /// The credential for a store that does not exist yet, and that `new` is the creation of.
 ///
 /// A secret of the stack gets a new value: nothing uses the one that it has, and who may set a value
-/// need not be allowed to read any. A creation that is tried again goes on with the value that it has set: the first
+/// need not be allowed to read any. So does a store that exists and has to get another one; `new` then has its tags, and
+/// says which change it is. A creation that is tried again goes on with the value that it has set: the first
 /// try may have taken effect. A secret that somebody brought keeps its value, which is read.
 pub(crate) async fn for_new_store(
     aws: &Aws,

@@ -9,21 +9,23 @@ use std::time::Duration;
 
 use data::cache::{self, KINDS};
 use data::{CacheSettings, CacheSpec};
-use engine::plan::{Change, Options};
+use engine::plan::{Change, Options, Problem};
 use engine::{Aws, Plan, Stack, StackName, Tags, client, deploy};
 use surroundings::{aws, is_moto, log_group, secret, surroundings};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 
 async fn stack(aws: &Aws, environment: &str) -> Stack {
-    let name = StackName::new("student", environment);
+    declared(environment, &spec(aws, environment).await)
+}
+
+async fn spec(aws: &Aws, environment: &str) -> CacheSpec {
     let around = surroundings(aws, environment).await;
     let secret = secret(aws, &format!("student-cache-{environment}"), TOKEN).await;
     let (slow, engine) = (format!("slow-{environment}"), format!("engine-{environment}"));
     log_group(aws, &slow).await;
     log_group(aws, &engine).await;
-    let mut stack = Stack::new(name.clone(), Tags::new());
-    let spec = CacheSpec {
+    CacheSpec {
         subnets: around.subnets.iter().map(|id| id.as_str().into()).collect(),
         security_group: around.security_group.into(),
         key: around.key.into(),
@@ -31,9 +33,14 @@ async fn stack(aws: &Aws, environment: &str) -> Stack {
         slow_log: slow.into(),
         engine_log: engine.into(),
         settings: CacheSettings::default(),
-    };
-    assert_eq!(cache::validate(&name, &spec), []);
-    cache::declare(&mut stack, &spec);
+    }
+}
+
+fn declared(environment: &str, spec: &CacheSpec) -> Stack {
+    let name = StackName::new("student", environment);
+    let mut stack = Stack::new(name.clone(), Tags::new());
+    assert_eq!(cache::validate(&name, spec), []);
+    cache::declare(&mut stack, spec);
     stack
 }
 
@@ -162,4 +169,57 @@ async fn a_run_that_begins_while_the_group_is_still_being_made_goes_on_with_it()
     deploy::down(&aws, stack.name(), KINDS, Options { allow_data_loss: true, imitation: true })
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn tls_and_its_token_are_asked_for_on_the_group_that_exists() {
+    if is_moto() {
+        return; // It has no `preferred` on the way to `required`.
+    }
+    let aws = aws().await;
+    let mut spec = spec(&aws, "ca-token").await;
+    spec.settings.transit_encryption = false;
+    let plain = declared("ca-token", &spec);
+    deploy::up(&aws, &plain, KINDS, Options::default()).await.unwrap();
+    spec.settings.transit_encryption = true;
+    let safe = declared("ca-token", &spec);
+    let seen = [
+        "elasticache.replication_group transit_encryption: false -> true",
+        "elasticache.replication_group transit_encryption_mode: null -> \"required\"",
+        "elasticache.replication_group auth_token: false -> true",
+    ];
+    assert_eq!(drift(&aws, &safe).await, seen);
+    deploy::up(&aws, &safe, KINDS, Options::default()).await.unwrap();
+    assert_eq!(drift(&aws, &safe).await, [""; 0]);
+    let calls = aws.calls();
+    assert_eq!(calls["ElastiCache.CreateReplicationGroup"], 1, "{calls:?}");
+    // TLS preferred, TLS required, a token taken, a token asked for.
+    assert_eq!(calls["ElastiCache.ModifyReplicationGroup"], 4, "{calls:?}");
+
+    // AWS lets nobody in without a token again: that takes another group, and so it is refused.
+    let plan = deploy::drift(&aws, &plain, KINDS).await;
+    let refused = |problem: &Problem| matches!(problem, Problem::DataLoss { why, .. } if why.contains("auth_token"));
+    assert!(plan.problems.iter().any(refused), "{plan:?}");
+    deploy::down(&aws, safe.name(), KINDS, Options { allow_data_loss: true, imitation: true })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn user_groups_that_somebody_lets_in_are_put_out_again() {
+    if is_moto() {
+        return; // It has no user groups on a replication group.
+    }
+    let aws = aws().await;
+    let stack = stack(&aws, "ca-users").await;
+    deploy::up(&aws, &stack, KINDS, Options::default()).await.unwrap();
+    let call = client!(aws, aws_sdk_elasticache).modify_replication_group();
+    let call = call.replication_group_id("student-cache-ca-users").user_group_ids_to_add("friends");
+    call.apply_immediately(true).send().await.unwrap();
+    let plan = deploy::drift(&aws, &stack, KINDS).await;
+    let action = plan.action(&engine::LogicalId::new("data/cache")).unwrap();
+    let Change::Update { changes } = &action.change else { panic!("{action:?}") };
+    assert!(changes.has("user_groups"), "{changes:?}");
+    deploy::up(&aws, &stack, KINDS, Options::default()).await.unwrap();
+    assert_eq!(drift(&aws, &stack).await, [""; 0]);
 }

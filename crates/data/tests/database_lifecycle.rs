@@ -14,13 +14,16 @@ use surroundings::{aws, is_moto, log_group, secret, surroundings};
 const PASSWORD: &str = "correct-horse-battery-staple";
 
 async fn stack(aws: &Aws, environment: &str) -> Stack {
+    declared(environment, &spec(aws, environment).await)
+}
+
+async fn spec(aws: &Aws, environment: &str) -> DatabaseSpec {
     let name = StackName::new("student", environment);
     let around = surroundings(aws, environment).await;
     let credentials = format!(r#"{{"username":"studentadmin","password":"{PASSWORD}"}}"#);
     let secret = secret(aws, &format!("student-db-{environment}"), &credentials).await;
     log_group(aws, &database::log_group_name(&name)).await;
-    let mut stack = Stack::new(name.clone(), Tags::new());
-    let spec = DatabaseSpec {
+    DatabaseSpec {
         subnets: around.subnets.iter().map(|id| id.as_str().into()).collect(),
         zones: around.zones,
         security_group: around.security_group.into(),
@@ -28,9 +31,14 @@ async fn stack(aws: &Aws, environment: &str) -> Stack {
         secret: secret.into(),
         log_group: Some(database::log_group_name(&name).into()),
         settings: DatabaseSettings::default(),
-    };
-    assert_eq!(database::validate(&name, &spec), []);
-    database::declare(&mut stack, &spec);
+    }
+}
+
+fn declared(environment: &str, spec: &DatabaseSpec) -> Stack {
+    let name = StackName::new("student", environment);
+    let mut stack = Stack::new(name.clone(), Tags::new());
+    assert_eq!(database::validate(&name, spec), []);
+    database::declare(&mut stack, spec);
     stack
 }
 
@@ -158,4 +166,110 @@ async fn writer_and_reader_are_made_side_by_side() {
     deploy::down(&aws, stack.name(), KINDS, Options { allow_data_loss: true, imitation: true })
         .await
         .unwrap();
+}
+
+const ALL: Options = Options { allow_data_loss: true, imitation: true };
+
+#[tokio::test]
+async fn a_cluster_that_somebody_stopped_is_started_before_it_is_changed_or_removed() {
+    if is_moto() {
+        return; // It changes and removes stopped clusters, which AWS does not.
+    }
+    let aws = aws().await;
+    let stack = stack(&aws, "db-stop").await;
+    deploy::up(&aws, &stack, KINDS, Options::default()).await.unwrap();
+    let rds = client!(aws, aws_sdk_rds);
+    let cluster = "student-records-db-stop";
+    let call = rds.modify_db_cluster().db_cluster_identifier(cluster).apply_immediately(true);
+    call.backup_retention_period(1).send().await.unwrap();
+    rds.stop_db_cluster().db_cluster_identifier(cluster).send().await.unwrap();
+    let seen = [
+        "rds.cluster backup_retention_days: 1 -> 35",
+        "rds.cluster stopped: true -> false",
+        "rds.instance wait",
+        "rds.instance wait",
+    ];
+    assert_eq!(drift(&aws, &stack).await, seen);
+    deploy::up(&aws, &stack, KINDS, Options::default()).await.unwrap();
+    assert_eq!(drift(&aws, &stack).await, [""; 0]);
+
+    rds.stop_db_cluster().db_cluster_identifier(cluster).send().await.unwrap();
+    deploy::down(&aws, stack.name(), KINDS, ALL).await.unwrap();
+    let after = deploy::down(&aws, stack.name(), KINDS, ALL).await.unwrap();
+    assert!(after.is_empty(), "{after:?}");
+}
+
+#[tokio::test]
+async fn a_parameter_that_takes_a_restart_gets_one() {
+    if is_moto() {
+        return; // It knows of no instance that has yet to restart.
+    }
+    let aws = aws().await;
+    let mut spec = spec(&aws, "db-restart").await;
+    let stack = declared("db-restart", &spec);
+    deploy::up(&aws, &stack, KINDS, Options::default()).await.unwrap();
+    let restarts = || aws.calls().get("RDS.RebootDBInstance").copied().unwrap_or_default();
+
+    // Somebody else changes one, and does not restart.
+    let parameter = aws_sdk_rds::types::Parameter::builder()
+        .parameter_name("max_connections")
+        .parameter_value("100")
+        .apply_method(aws_sdk_rds::types::ApplyMethod::PendingReboot);
+    let call = client!(aws, aws_sdk_rds).modify_db_cluster_parameter_group();
+    let call = call.db_cluster_parameter_group_name("student-aurora-db-restart");
+    call.parameters(parameter.build()).send().await.unwrap();
+    let seen = [
+        "rds.cluster_parameter_group parameters.max_connections: \"100\" -> null",
+        "rds.cluster_parameter_group restart_pending: [\"student-records-1-db-restart\",\"student-records-2-db-restart\"] -> []",
+    ];
+    assert_eq!(drift(&aws, &stack).await, seen);
+    deploy::up(&aws, &stack, KINDS, Options::default()).await.unwrap();
+    assert_eq!(drift(&aws, &stack).await, [""; 0]);
+    assert_eq!(restarts(), 2);
+
+    // The operator changes one that takes a restart, then one that does not.
+    for (name, so_far) in [("max_connections", 4), ("log_lock_waits", 4)] {
+        spec.settings.parameters.insert(name.into(), "1".into());
+        let stack = declared("db-restart", &spec);
+        deploy::up(&aws, &stack, KINDS, Options::default()).await.unwrap();
+        assert_eq!(drift(&aws, &stack).await, [""; 0]);
+        assert_eq!(restarts(), so_far, "{name}");
+    }
+
+    // A stack goes with a restart still to come.
+    let call = client!(aws, aws_sdk_rds).modify_db_cluster_parameter_group();
+    let call = call.db_cluster_parameter_group_name("student-aurora-db-restart");
+    let parameter = aws_sdk_rds::types::Parameter::builder()
+        .parameter_name("max_connections")
+        .parameter_value("100")
+        .apply_method(aws_sdk_rds::types::ApplyMethod::PendingReboot);
+    call.parameters(parameter.build()).send().await.unwrap();
+    deploy::down(&aws, stack.name(), KINDS, ALL).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_port_gets_a_secret_that_says_so() {
+    let aws = aws().await;
+    let mut spec = spec(&aws, "db-port").await;
+    let secrets = client!(aws, aws_sdk_secretsmanager);
+    let ours = aws_sdk_secretsmanager::types::Tag::builder()
+        .key(engine::stack::STACK_TAG)
+        .value("student-db-port");
+    let call = secrets.tag_resource().secret_id(spec.secret.as_str()).tags(ours.build());
+    call.send().await.unwrap();
+    let mut seen = Vec::new();
+    for port in [5432, 5433] {
+        spec.settings.port = port;
+        let stack = declared("db-port", &spec);
+        deploy::up(&aws, &stack, KINDS, Options::default()).await.unwrap();
+        assert_eq!(drift(&aws, &stack).await, [""; 0]);
+        let found = secrets.get_secret_value().secret_id(spec.secret.as_str()).send().await;
+        let text = found.unwrap().secret_string.unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["port"], port);
+        seen.push(value["password"].clone());
+    }
+    assert_ne!(seen[0], seen[1], "who deploys cannot read the old one to write it again");
+    let stack = declared("db-port", &spec);
+    deploy::down(&aws, stack.name(), KINDS, ALL).await.unwrap();
 }

@@ -21,8 +21,13 @@ pub struct FieldChange {
 impl FieldChange {
     /// The field of the kind that the change lies in.
     pub fn field(&self) -> &str {
-        self.path.split('.').next().unwrap_or(&self.path)
+        field_of(&self.path)
     }
+}
+
+/// The field of the kind that a path begins with.
+pub(crate) fn field_of(path: &str) -> &str {
+    path.split('.').next().unwrap_or(path)
 }
 
 /// How the attributes of a resource differ from what is wanted, by the rules of its kind.

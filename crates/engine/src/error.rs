@@ -32,6 +32,10 @@ pub enum Error {
         hint: String,
     },
 
+    /// The run was stopped while this was waited for. Nothing is lost: the next run goes on from here.
+    #[error("stopped while waiting")]
+    Stopped,
+
     /// A resource went into a state from which it does not recover by itself.
     #[error("{what} failed: {reason}")]
     #[diagnostic(help("the next deploy replaces it, unless it holds data"))]
@@ -82,6 +86,12 @@ impl Error {
     /// A value that does not fit.
     pub fn invalid(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
         Self::Invalid { what: what.into(), why: why.to_string() }
+    }
+
+    /// What was waited for did not happen in time.
+    pub fn overdue(what: impl Into<String>, waited: Duration) -> Self {
+        let hint = "look at the resource in the AWS console".into();
+        Self::Deadline { what: what.into(), waited, hint }
     }
 
     /// The API error, where it is one.

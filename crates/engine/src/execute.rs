@@ -24,6 +24,7 @@ use crate::kind::{
 use crate::reference::{has_placeholder, substitute};
 use crate::stack::{LogicalId, RESOURCE_TAG, STACK_TAG, Stack};
 use crate::steps::{Step, StepId, Steps, What};
+use crate::wait::{self, Watched};
 
 /// How long an error that says "not yet" is believed.
 const NOT_YET: Poll = Poll::within(3, 1, 5);
@@ -334,6 +335,18 @@ impl Run {
     }
 
     async fn step(&self, step: &Step, name: &StepName) -> Result<Done> {
+        let watched = Watched {
+            step: name.clone(),
+            stop: self.execution.stop.clone(),
+            events: self.execution.events.clone(),
+        };
+        match wait::watching(watched, self.carry_out(step, name)).await {
+            Err(Error::Stopped) => Ok(Done::Stopped),
+            done => done,
+        }
+    }
+
+    async fn carry_out(&self, step: &Step, name: &StepName) -> Result<Done> {
         match step.what {
             What::Create { beside } => self.create(step, name, beside).await,
             What::Revive => self.revive(step, name).await,
@@ -406,7 +419,8 @@ impl Run {
         }
         match made {
             Ok(Some(live)) => self.created(step, live),
-            Ok(None) => Ok(Done::Stopped),
+            // What was sent may have taken effect: the next run looks for it.
+            Ok(None) | Err(Error::Stopped) => Ok(Done::Stopped),
             Err(error) => {
                 if !is_unsure(&error) {
                     self.journal.refused(&step.resource).map_err(journal_error)?;
@@ -448,9 +462,6 @@ impl Run {
             if let Some(found) = self.look_for(step, spec).await? {
                 return Ok(Some(found));
             }
-            if self.execution.stop.is_cancelled() {
-                return Ok(None);
-            }
         }
     }
 
@@ -481,14 +492,17 @@ impl Run {
             if ours.is_some() {
                 return Ok(ours);
             }
+            if self.execution.stop.is_cancelled() {
+                return Err(Error::Stopped);
+            }
             if let Some(error) = found.errors.into_iter().next() {
                 return Err(Error::Api(error));
             }
-            if Instant::now() + pause > give_up || self.execution.stop.is_cancelled() {
+            if Instant::now() + pause > give_up {
                 return Ok(None);
             }
             if self.wait(pause).await {
-                return Ok(None);
+                return Err(Error::Stopped);
             }
             pause = (pause * 2).min(Duration::from_secs(5));
         }
@@ -500,7 +514,7 @@ impl Run {
         self.going.contains(&(step.kind.name(), live.id.clone()))
             || diff::attributes(&step.kind, &live.spec, spec)
                 .iter()
-                .any(|change| step.kind.traits.immutable.contains(&change.field()))
+                .any(|change| step.kind.is_fixed(change))
     }
 
     fn is_ours(&self, resource: &LogicalId, tags: &Tags) -> bool {
@@ -706,7 +720,8 @@ impl Run {
     }
 
     /// Calls until it works, as long as AWS says "not yet", or does not find what this run may have made
-    /// moments ago. `None` when the run was stopped.
+    /// moments ago. What is still being made or changed takes no change, and that may last: "not yet" is believed
+    /// then for as long as readiness may take. `None` when the run was stopped.
     async fn patiently<'b, T>(
         &self,
         step: &Step,
@@ -726,16 +741,19 @@ impl Run {
                     if is_not_yet(step.kind, &error)
                         || (error.is_not_found() && begun.elapsed() < unseen) =>
                 {
-                    if begun.elapsed() + NOT_YET.pause(begun.elapsed()) > NOT_YET.deadline {
+                    let (why, poll) = match self.work_under_way(step).await {
+                        Some(work) => {
+                            let poll = step.kind.traits.ready;
+                            (work, Poll { deadline: poll.deadline.max(NOT_YET.deadline), ..poll })
+                        }
+                        None => ("AWS says \"not yet\"".to_owned(), NOT_YET),
+                    };
+                    if begun.elapsed() + poll.pause(begun.elapsed()) > poll.deadline {
                         return Err(Error::Api(error));
                     }
-                    let what = format!(
-                        "{} {}: AWS says \"not yet\" ({})",
-                        step.kind.name(),
-                        step.resource,
-                        error.code
-                    );
-                    if !self.pause(name, &what, begun, NOT_YET).await? {
+                    let (kind, resource) = (step.kind.name(), &step.resource);
+                    let what = format!("{kind} {resource}: {why} ({})", error.code);
+                    if !self.pause(name, &what, begun, poll).await? {
                         return Ok(None);
                     }
                 }
@@ -744,14 +762,23 @@ impl Run {
         }
     }
 
+    /// What AWS is doing with the resource that a step changes, in AWS's words.
+    async fn work_under_way(&self, step: &Step) -> Option<String> {
+        if !matches!(step.what, What::Update | What::Configure) {
+            return None;
+        }
+        let live = self.known(&step.resource).ok()?;
+        // Should this call fail, there is still the error that led here.
+        match (step.kind.ready)(&self.aws, &live).await {
+            Ok(Readiness::Pending(work)) => Some(work),
+            _ => None,
+        }
+    }
+
     /// Waits a while; `false` when the run was stopped, an error when the deadline has passed.
     async fn pause(&self, name: &StepName, what: &str, begun: Instant, poll: Poll) -> Result<bool> {
         if begun.elapsed() >= poll.deadline {
-            return Err(Error::Deadline {
-                what: what.to_owned(),
-                waited: begun.elapsed(),
-                hint: "look at the resource in the AWS console".into(),
-            });
+            return Err(Error::overdue(what, begun.elapsed()));
         }
         self.say(Event::Waiting { step: name.clone(), what: what.to_owned() });
         Ok(!self.wait(poll.pause(begun.elapsed())).await)

@@ -132,7 +132,8 @@ impl Inventory {
         }
     }
 
-    /// What the stack owns, by kind: what its tags say, and what belongs to such a resource.
+    /// What the stack owns, by kind: what its tags say, what belongs to such a resource, and the settings of the
+    /// account that name one.
     pub fn owned<'a>(&'a self, kinds: &'a [Kind], stack: &StackName) -> Vec<Owned<'a>> {
         let owner = stack.to_string();
         let mut owned = Vec::new();
@@ -157,9 +158,14 @@ impl Inventory {
             .collect();
         let mut children = Vec::new();
         for kind in kinds {
-            let Identity::Parent { parent, .. } = kind.traits.identity else { continue };
+            let names_owner = match kind.traits.identity {
+                Identity::Parent { parent, .. } => Some(parent),
+                Identity::Setting => kind.traits.lent,
+                Identity::Tags => None,
+            };
+            let Some(field) = names_owner else { continue };
             for live in self.of_kind(kind.name()) {
-                let Some(names) = live.spec.get(parent).and_then(|value| value.as_str()) else {
+                let Some(names) = live.spec.get(field).and_then(|value| value.as_str()) else {
                     continue;
                 };
                 if parents.contains(names) {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::aws::Aws;
-use crate::diff::FieldChange;
+use crate::diff::{FieldChange, field_of};
 use crate::error::{ApiError, Error, Result};
 use crate::inventory::Scope;
 use crate::permission::{Allow, Permissions};
@@ -116,6 +116,14 @@ pub trait Resource:
     fn gone(aws: &Aws, live: &Live<Self>) -> impl Future<Output = Result<bool>> + Send {
         let _ = (aws, live);
         async { Ok(true) }
+    }
+
+    /// Whether AWS cannot make this change on an existing resource, so that another one has to take its place.
+    /// `path` leads to what differs, down from the field. Mostly that is for [`Traits::immutable`] to say; a kind
+    /// says more where it depends on the values.
+    fn is_fixed(path: &str, desired: &Value, live: &Value) -> bool {
+        let _ = (desired, live);
+        Self::TRAITS.immutable.contains(&field_of(path))
     }
 
     /// Whether two different values of a field mean the same: a minor version that AWS has moved on
@@ -233,11 +241,21 @@ pub struct Traits {
     /// The field with its name, where names are unique and ours to choose: a stranger with that name
     /// is a conflict, and a replacement that exists beside its predecessor needs another name.
     pub name: Option<&'static str>,
+    /// The field with what a name is unique in, where that is not account and region: the VPC of a security group.
+    pub name_within: Option<&'static str>,
+    /// An account and region have at most one: a stranger's keeps ours from being made.
+    pub single: bool,
+    /// For a setting of the account: the field that may name something of a stack. While it does, the setting is the
+    /// stack's, and is given back before what it names goes.
+    pub lent: Option<&'static str>,
     /// Fields that AWS cannot change on an existing resource. Never late fields.
     pub immutable: &'static [&'static str],
     /// Fields that the create call does not take; `update` sets them. References in them do not
     /// hold up creation.
     pub late: &'static [&'static str],
+    /// Late fields that hold on to what they name until it is gone itself: [`detach`](Resource::detach) does not let
+    /// go of that.
+    pub held: &'static [&'static str],
     /// Whether late fields can only be set once the resource is ready (a file system's policy), and
     /// not as soon as it exists.
     pub late_when_ready: bool,
@@ -261,6 +279,8 @@ pub struct Traits {
     /// Fields that name what is attached by way of it, each with the kind of that: a mount target attaches a
     /// file system to a subnet.
     pub attaches: &'static [(&'static str, &'static str)],
+    /// The kinds that can use it without naming it: it is better let go of once those that go are gone.
+    pub used_by: &'static [&'static str],
     /// Whether a listing costs calls for every resource, and accounts have many of them. Then an audit of
     /// one stack does not look at strangers.
     pub costly: bool,
@@ -285,8 +305,12 @@ impl Traits {
             kind,
             identity: Identity::Tags,
             name: None,
+            name_within: None,
+            single: false,
+            lent: None,
             immutable: &[],
             late: &[],
+            held: &[],
             late_when_ready: false,
             write_only: &[],
             protected: false,
@@ -295,6 +319,7 @@ impl Traits {
             optional: false,
             attached_by: &[],
             attaches: &[],
+            used_by: &[],
             costly: false,
             replacement: Replacement::DeleteFirst,
             ready: Poll::SHORT,
@@ -319,7 +344,7 @@ pub enum Identity {
         key: &'static [&'static str],
     },
     /// A setting of the account and region. There is always one; it is never deleted, because
-    /// others share the account.
+    /// others share the account. What a stack has [lent](Traits::lent) it is taken back.
     Setting,
 }
 
@@ -696,6 +721,7 @@ pub struct Kind {
     pub(crate) delete: for<'a> fn(&'a Aws, &'a Live, &'a Deletion) -> Answer<'a>,
     pub(crate) gone: for<'a> fn(&'a Aws, &'a Live) -> Answer<'a, bool>,
     pub(crate) settled: fn(&str, &Value, &Value) -> bool,
+    is_fixed: fn(&str, &Value, &Value) -> bool,
     pub(crate) canonical: fn(&Value) -> Option<Value>,
 }
 
@@ -732,6 +758,7 @@ impl Kind {
             },
             gone: |aws, live| Box::pin(async move { T::gone(aws, &live.typed::<T>()?).await }),
             settled: T::settled,
+            is_fixed: T::is_fixed,
             canonical: |spec| serde_json::to_value(T::deserialize(spec).ok()?).ok(),
         }
     }
@@ -739,6 +766,11 @@ impl Kind {
     /// `service.thing`.
     pub fn name(&self) -> &'static str {
         self.traits.kind
+    }
+
+    /// Whether only another resource can have this change.
+    pub(crate) fn is_fixed(&self, change: &FieldChange) -> bool {
+        (self.is_fixed)(&change.path, &change.new, &change.old)
     }
 }
 

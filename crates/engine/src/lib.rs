@@ -35,6 +35,7 @@ pub mod stack;
 pub mod steps;
 pub mod timeline;
 pub mod vocabulary;
+pub mod wait;
 
 pub use aws::{Aws, Target};
 pub use deploy::{DeployError, Deployed};

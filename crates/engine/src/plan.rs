@@ -169,6 +169,18 @@ pub enum Problem {
         /// The stranger.
         live_id: String,
     },
+    /// There can be one, and it is somebody else's.
+    #[error(
+        "{resource} cannot be made: an account and region have one {kind} at most, and {live_id} does not belong to this stack; leave it out of the configuration, or remove that one"
+    )]
+    Taken {
+        /// The resource.
+        resource: LogicalId,
+        /// Its kind.
+        kind: String,
+        /// The stranger.
+        live_id: String,
+    },
     /// Data would be lost.
     #[error("data would be lost: {resource} ({live_id}) would be {how}: {why}")]
     DataLoss {
@@ -330,9 +342,11 @@ pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Optio
         let desired = resolve(&node.spec, &matched.of, &unknown);
         let because: Vec<String> = match &live.status {
             Status::Failed(why) => vec![format!("status: {why}")],
+            // What could not be read is no reason: AWS may show it once the resource is made.
             _ => diff::attributes(&node.kind, &live.spec, &desired)
                 .into_iter()
-                .filter(|change| node.kind.traits.immutable.contains(&change.field()))
+                .filter(|change| !live.unreadable.contains_key(change.field()))
+                .filter(|change| node.kind.is_fixed(change))
                 .map(|change| change.path)
                 .collect(),
         };
@@ -801,33 +815,38 @@ fn fitness<'a>(
     desired: &Value,
 ) -> (bool, bool, usize, usize, &'a str) {
     let changes = diff::attributes(&node.kind, &live.spec, desired);
-    let immutable = changes
-        .iter()
-        .filter(|change| node.kind.traits.immutable.contains(&change.field()))
-        .count();
+    let immutable = changes.iter().filter(|change| node.kind.is_fixed(change)).count();
     let deleting = live.status == Status::Deleting;
     let failed = matches!(live.status, Status::Failed(_));
     (deleting, failed, immutable, changes.len(), &live.id)
 }
 
-/// Live resources with names that do not belong to the stack, by kind and name.
-struct Strangers<'a>(HashMap<(&'static str, &'a str), &'a Live>);
+/// Live resources that do not belong to the stack and have what can be had once.
+struct Strangers<'a>(HashMap<(&'static str, Option<Name<'a>>), &'a Live>);
+
+/// A name, and what it is unique in, where that is not account and region.
+type Name<'a> = (&'a str, Option<&'a str>);
+
+/// The name of a resource of a kind, from its attributes.
+fn name_of<'a>(kind: &Kind, spec: &'a Value) -> Option<Name<'a>> {
+    let text = |field: &str| spec.get(field).and_then(Value::as_str);
+    Some((text(kind.traits.name?)?, kind.traits.name_within.and_then(text)))
+}
 
 impl<'a> Strangers<'a> {
     fn of(nodes: &[&Node], inventory: &'a Inventory, owner: &str) -> Self {
-        let kinds: BTreeMap<&'static str, &'static str> = nodes
-            .iter()
-            .filter_map(|node| Some((node.kind.name(), node.kind.traits.name?)))
-            .collect();
+        let kinds: BTreeMap<&'static str, Kind> =
+            nodes.iter().map(|node| (node.kind.name(), node.kind)).collect();
         let mut strangers = HashMap::new();
-        for (kind, field) in kinds {
-            for live in inventory.of_kind(kind) {
+        for (name, kind) in kinds {
+            let is_stranger = |live: &&Live| {
                 let ours = live.tags.get(STACK_TAG).map(String::as_str) == Some(owner);
-                if let Some(Value::String(name)) = live.spec.get(field)
-                    && !ours
-                    && live.status != Status::Deleting
-                {
-                    strangers.entry((kind, name.as_str())).or_insert(live);
+                !ours && live.status != Status::Deleting
+            };
+            for live in inventory.of_kind(name).iter().filter(is_stranger) {
+                let called = name_of(&kind, &live.spec);
+                if called.is_some() || kind.traits.single {
+                    strangers.entry((name, called)).or_insert(live);
                 }
             }
         }
@@ -835,13 +854,13 @@ impl<'a> Strangers<'a> {
     }
 
     fn conflict(&self, node: &Node, desired: &Value) -> Option<Problem> {
-        let name = desired.get(node.kind.traits.name?)?.as_str()?;
+        let name = name_of(&node.kind, desired);
         let stranger = self.0.get(&(node.kind.name(), name))?;
-        Some(Problem::Conflict {
-            resource: node.id.clone(),
-            kind: node.kind.name().into(),
-            name: name.into(),
-            live_id: stranger.id.clone(),
+        let (resource, kind) = (node.id.clone(), node.kind.name().into());
+        let live_id = stranger.id.clone();
+        Some(match name {
+            Some((name, _)) => Problem::Conflict { resource, kind, name: name.into(), live_id },
+            None => Problem::Taken { resource, kind, live_id },
         })
     }
 }

@@ -96,23 +96,22 @@ fn statement(value: Value) -> Value {
 fn principal(value: Value) -> Value {
     match value {
         Value::Object(kinds) => {
-            kinds.into_iter().map(|(kind, who)| (kind, as_set(expand_accounts(who)))).collect()
+            kinds.into_iter().map(|(kind, who)| (kind, as_set(accounts_by_number(who)))).collect()
         }
         everyone => json!({ "AWS": as_set(everyone) }),
     }
 }
 
-/// An account may be named by its number or by its root ARN; AWS stores the ARN.
-fn expand_accounts(who: Value) -> Value {
-    as_list(who)
-        .into_iter()
-        .map(|item| match item.as_str() {
-            Some(id) if id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()) => {
-                json!(format!("arn:aws:iam::{id}:root"))
-            }
-            _ => item,
-        })
-        .collect()
+/// An account may be named by its number or by its root ARN, `arn:aws-us-gov:iam::123456789012:root`. AWS stores the
+/// ARN and takes either; the number is the same in each partition.
+fn accounts_by_number(who: Value) -> Value {
+    let number = |item: &Value| {
+        let (_, rest) = item.as_str()?.strip_prefix("arn:")?.split_once(":iam::")?;
+        let id = rest.strip_suffix(":root")?;
+        let is_number = id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
+        is_number.then(|| json!(id))
+    };
+    as_list(who).into_iter().map(|item| number(&item).unwrap_or(item)).collect()
 }
 
 fn condition(value: Value) -> Value {
@@ -148,6 +147,18 @@ mod tests {
         )
         .unwrap();
         assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn an_account_is_the_same_in_every_partition() {
+        let to = |who: &str| Policy::new(vec![json!({"Principal": {"AWS": who}})]);
+        for partition in ["aws", "aws-cn", "aws-us-gov"] {
+            let root = format!("arn:{partition}:iam::123456789012:root");
+            assert_eq!(to(&root), to("123456789012"));
+        }
+        for other in ["arn:aws:iam::123456789012:role/root", "arn:aws:iam::*:root"] {
+            assert_eq!(to(other).document()["Statement"][0]["Principal"]["AWS"], json!([other]));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use petgraph::graph::DiGraph;
 use serde_json::Value;
 
 use crate::inventory::Inventory;
-use crate::kind::{Changes, Kind, Live, REVIVE, Status};
+use crate::kind::{Changes, Kind, Live, REVIVE, Status, Traits};
 use crate::plan::{Change, Names, Plan, create_first, matched};
 use crate::reference::{Need, Placeholder, placeholders};
 use crate::stack::{LogicalId, Node, Stack};
@@ -303,14 +303,21 @@ impl<'a> Builder<'a> {
         let mut edges: Vec<(StepId, StepId)> = Vec::new();
         for (at, user) in self.going.iter().enumerate() {
             for (field, mentioned) in names.mentioned_by(&user.live, &user.kind) {
-                let late = user.kind.traits.late.contains(&field.as_str());
-                let lets_go = if late { user.detach } else { user.delete };
+                let Traits { late, held, .. } = user.kind.traits;
+                let field = field.as_str();
+                let detached = late.contains(&field) && !held.contains(&field);
+                let lets_go = if detached { user.detach } else { user.delete };
                 for used in mentioned {
                     if used != at {
                         edges.push((self.going[used].delete, lets_go));
                     }
                 }
             }
+        }
+        for used in &self.going {
+            let users = self.going.iter();
+            let users = users.filter(|user| used.kind.traits.used_by.contains(&user.kind.name()));
+            self.better.extend(users.map(|user| (used.detach, user.delete)));
         }
         // Resources that stay move over to their new references before the old ones let go and go.
         for (resource, &step) in &self.shape {

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use engine::execute::{Execution, execute};
 use engine::plan::{self, Change, Options, Problem};
 use engine::stack::{RESOURCE_TAG, STACK_TAG};
-use engine::steps::Steps;
+use engine::steps::{Steps, What};
 use engine::{DeployError, Inventory, Journal, Kind, Live, LogicalId, Stack, Tags, deploy};
-use toy::{KINDS, Thing, Vault, aws, stack, world};
+use toy::{Door, KINDS, Setting, Thing, Vault, Watchman, aws, stack, world};
 
 fn owned(stack: &Stack, resource: &str) -> Tags {
     Tags::from([
@@ -295,4 +295,91 @@ fn a_plan_shows_the_inventory_that_it_would_lead_to() {
     assert_eq!(named("new").unwrap().spec.uses[0].as_str(), "t-1");
     assert_eq!(named("last").unwrap().spec.friends[0].as_str(), named("new").unwrap().id);
     assert!(named("gone").is_none() && named("stranger").is_some());
+}
+
+#[tokio::test]
+async fn what_is_still_being_made_takes_a_change_once_it_is_made() {
+    let aws = aws().await;
+    let make = |colour: &str| {
+        let mut stack = stack("busy");
+        stack.add("slow", Thing { colour: colour.into(), ..Thing::named("slow") });
+        stack
+    };
+    deploy::up(&aws, &make("red"), KINDS, Options::default()).await.unwrap();
+    world("busy").lock().unwrap().busy.insert("slow".into(), 40);
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    deploy::up(&aws, &make("blue"), KINDS, Options::default()).await.unwrap();
+    let waited = begun.elapsed();
+    assert!(waited.as_secs() > 300, "longer than an error that says \"not yet\" is believed alone");
+    assert!(deploy::drift(&aws, &make("blue"), KINDS).await.is_empty());
+}
+
+#[test]
+fn what_could_not_be_read_is_no_reason_to_replace() {
+    let mut stack = stack("unshown");
+    stack.add("a", Thing::named("a"));
+    let mut live = Live::new("t-1", Thing { size: 0, ..Thing::named("a") });
+    live.tags = owned(&stack, "a");
+    live.leave_out(&["size"], "toy:List", "it is still being made");
+    let unread = live.unreadable.clone();
+    let mut now = inventory(vec![live]);
+    now.resources.get_mut("toy.thing").unwrap()[0].unreadable = unread;
+    let plan = plan::plan(&stack, &now, KINDS, Options::default());
+    assert!(plan.is_empty(), "{plan:?}");
+}
+
+/// An inventory with one resource of a kind that exists on paper only.
+fn with<T: engine::Resource>(mut now: Inventory, id: &str, spec: &T) -> Inventory {
+    let spec = serde_json::to_value(spec).unwrap();
+    now.insert(Kind::of::<T>(), engine::Collected::of(vec![Live::new(id, spec)]));
+    now
+}
+
+#[test]
+fn a_setting_of_the_account_is_the_stacks_while_it_names_something_of_the_stack() {
+    let stack = stack("lent");
+    let ours = Live::new("t-1", Thing::named("ours")).with_tags(owned(&stack, "ours"));
+    let theirs = Live::new("t-2", Thing::named("theirs"));
+    let now = |shown: &str| {
+        let setting = Setting { shows: Some(shown.into()) };
+        with(inventory(vec![ours.clone(), theirs.clone()]), "account", &setting)
+    };
+    let destroy = |now: &Inventory| plan::destroy(stack.name(), now, KINDS, Options::default());
+
+    assert_eq!(verbs(&destroy(&now("t-2"))), ["delete ours"], "another's is left alone");
+    let now = now("t-1");
+    let plan = destroy(&now);
+    assert_eq!(verbs(&plan), ["delete ours", "delete toy.setting/account"]);
+    let steps = Steps::of(&plan, &stack, &now, KINDS).unwrap().all;
+    let of = |kind: &str| {
+        steps.iter().position(|s| s.kind.name() == kind && s.what == What::Delete).unwrap()
+    };
+    assert!(steps[of("toy.thing")].after.contains(&of("toy.setting")), "it is given back first");
+}
+
+#[test]
+fn a_name_is_taken_only_where_it_has_to_be_unique() {
+    let mut stack = stack("doors");
+    stack.add("door", Door { name: "front".into(), house: "ours".into() });
+    let problems = |house: &str| {
+        let door = Door { name: "front".into(), house: house.into() };
+        let now = with(Inventory::empty("123456789012", "us-east-1"), "d-1", &door);
+        plan::plan(&stack, &now, KINDS, Options::default()).problems
+    };
+    assert_eq!(problems("theirs"), []);
+    assert!(
+        matches!(&problems("ours")[..], [Problem::Conflict { live_id, .. }] if live_id == "d-1")
+    );
+}
+
+#[test]
+fn what_an_account_has_one_of_is_not_made_beside_a_strangers() {
+    let mut stack = stack("watch");
+    stack.add("watchman", Watchman { awake: true });
+    let now = Inventory::empty("123456789012", "us-east-1");
+    assert_eq!(plan::plan(&stack, &now, KINDS, Options::default()).problems, []);
+    let now = with(now, "w-1", &Watchman { awake: false });
+    let plan = plan::plan(&stack, &now, KINDS, Options::default());
+    assert!(matches!(&plan.problems[..], [Problem::Taken { live_id, .. }] if live_id == "w-1"));
 }

@@ -27,6 +27,7 @@ impl Resource for InternetGateway {
             // It cannot be detached while NAT gateways that are being deleted still have addresses.
             ("DependencyViolation", "mapped public address"),
         ],
+        used_by: &["ec2.nat_gateway"],
         attached_by: &[("vpc_id", "ec2.vpc")],
         permissions: Permissions {
             read: &[Allow::to(&["ec2:DescribeInternetGateways"])],

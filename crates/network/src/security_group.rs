@@ -90,6 +90,7 @@ impl Rule {
 impl Resource for SecurityGroup {
     const TRAITS: Traits = Traits {
         name: Some("group_name"),
+        name_within: Some("vpc_id"),
         immutable: &["group_name", "description", "vpc_id"],
         late: &["ingress", "egress"],
         replacement: Replacement::CreateFirst,

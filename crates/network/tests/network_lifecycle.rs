@@ -6,8 +6,12 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, IpPermission, IpRange, UserIdGroupPair};
-use engine::plan::{Change, Options};
-use engine::{Aws, Deployed, Place, Plan, Stack, StackName, Target, client, deploy};
+use engine::inventory::collect;
+use engine::plan::{self, Change, Options};
+use engine::steps::{Steps, What};
+use engine::{
+    Aws, Deployed, Journal, Place, Plan, Scope, Stack, StackName, Target, client, deploy,
+};
 use network::{EbsEncryptionDefault, FlowLogsTo, HttpsEgress, KINDS, NetworkSpec, declare};
 
 async fn aws() -> Aws {
@@ -298,4 +302,26 @@ async fn encryption_of_volumes_is_switched_on_and_stays_on() {
     deploy::down(&aws, stack.name(), KINDS, Options::default()).await.unwrap();
     let now = ec2.get_ebs_encryption_by_default().send().await.unwrap();
     assert_eq!(now.ebs_encryption_by_default(), Some(true));
+}
+
+#[tokio::test]
+async fn the_internet_gateway_is_let_go_of_once_no_nat_gateway_needs_it() {
+    let aws = aws().await;
+    let stack = stack(&aws, "net-out", &spec());
+    up(&aws, &stack).await;
+    let scope = Scope::Stack(stack.name().clone());
+    let now = collect(&aws, KINDS, &scope, &Journal::in_memory()).await;
+    let options = Options { imitation: true, ..Options::default() };
+    let plan = plan::destroy(stack.name(), &now, KINDS, options);
+    let nothing = Stack::new(stack.name().clone(), BTreeMap::new());
+    let steps = Steps::of(&plan, &nothing, &now, KINDS).unwrap().all;
+    let all = |kind: &str, what: What| -> Vec<usize> {
+        let is = |at: &usize| steps[*at].kind.name() == kind && steps[*at].what == what;
+        (0..steps.len()).filter(is).collect()
+    };
+    let detach = all("ec2.internet_gateway", What::Detach);
+    let nats = all("ec2.nat_gateway", What::Delete);
+    assert_eq!((detach.len(), nats.len()), (1, 2));
+    assert!(nats.iter().all(|nat| steps[detach[0]].after.contains(nat)));
+    down(&aws, &stack).await;
 }

@@ -21,6 +21,7 @@ pub struct Detector {
 impl Resource for Detector {
     const TRAITS: Traits = Traits {
         optional: true,
+        single: true,
         permissions: Permissions {
             read: &[Allow::to(&["guardduty:ListDetectors", "guardduty:GetDetector"])],
             make: &[

@@ -351,7 +351,7 @@ mod tests {
         assert_eq!(faults(|spec| spec.recovery_window_days = 31, "dev"), ["recovery_window_days"]);
         assert_eq!(faults(|spec| spec.trail_retention.days = 0, "dev"), ["trail_retention"]);
         assert_eq!(faults(|spec| spec.database_name = "1st".into(), "dev"), ["database_name"]);
-        let plain = Subscription { protocol: "http".into(), endpoint: "http://a".into() };
+        let plain = Subscription::to("http", "http://a");
         assert_eq!(faults(|spec| spec.subscriptions = [plain].into(), "dev"), ["subscriptions"]);
     }
 

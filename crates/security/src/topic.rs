@@ -10,6 +10,7 @@ use engine::{
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A topic. Its id is its ARN.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,7 +21,8 @@ pub struct Topic {
     pub kms_key: Option<Ref<KeyArn<ForLogs>>>,
     /// Who may publish and subscribe.
     pub policy: Policy,
-    /// Who is told. One that is not confirmed yet counts; AWS forgets it after two days.
+    /// Who is told. One that is not confirmed yet counts, so that nobody is asked twice; AWS forgets it after two
+    /// days.
     pub subscriptions: BTreeSet<Subscription>,
 }
 
@@ -31,6 +33,26 @@ pub struct Subscription {
     pub protocol: String,
     /// The address, as the protocol wants it.
     pub endpoint: String,
+    /// Whether it has been confirmed, where the protocol asks for that. Read for whoever inspects it; one that is
+    /// wanted is as good as confirmed.
+    #[serde(default = "confirmed")]
+    pub confirmed: bool,
+}
+
+fn confirmed() -> bool {
+    true
+}
+
+impl Subscription {
+    /// A subscription that is wanted.
+    pub fn to(protocol: impl Into<String>, endpoint: impl Into<String>) -> Self {
+        Self { protocol: protocol.into(), endpoint: endpoint.into(), confirmed: true }
+    }
+
+    /// The same as somebody who asks for it writes it.
+    fn asked_for(&self) -> Self {
+        Self { confirmed: true, ..self.clone() }
+    }
 }
 
 impl Resource for Topic {
@@ -120,13 +142,25 @@ impl Resource for Topic {
         aws.call("sns:DeleteTopic", call.send()).await?;
         Ok(())
     }
+
+    /// One that waits to be confirmed is there if it is wanted, and of no account if it is not: nothing can be done
+    /// about it.
+    fn settled(field: &str, desired: &Value, live: &Value) -> bool {
+        let set = |value: &Value| BTreeSet::<Subscription>::deserialize(value).ok();
+        let (Some(desired), Some(live)) = (set(desired), set(live)) else { return false };
+        let asked: BTreeSet<Subscription> = live.iter().map(Subscription::asked_for).collect();
+        let confirmed: BTreeSet<Subscription> =
+            live.into_iter().filter(|one| one.confirmed).collect();
+        field == "subscriptions" && desired.is_subset(&asked) && confirmed.is_subset(&desired)
+    }
 }
 
 impl Topic {
     async fn subscribe(&self, aws: &Aws, topic: &str) -> Result<()> {
         let sns = client!(aws, aws_sdk_sns);
         let existing = subscriptions(aws, topic).await?;
-        for wanted in self.subscriptions.iter().filter(|one| !existing.contains_key(*one)) {
+        let asked: BTreeSet<Subscription> = existing.keys().map(Subscription::asked_for).collect();
+        for wanted in self.subscriptions.iter().filter(|one| !asked.contains(*one)) {
             let call = sns
                 .subscribe()
                 .topic_arn(topic)
@@ -136,7 +170,7 @@ impl Topic {
         }
         for (subscription, arn) in existing {
             // One that nobody has confirmed has no ARN, cannot be cancelled, and expires.
-            if !self.subscriptions.contains(&subscription) && arn.starts_with("arn:") {
+            if subscription.confirmed && !self.subscriptions.contains(&subscription) {
                 let call = sns.unsubscribe().subscription_arn(arn);
                 aws.call("sns:Unsubscribe", call.send()).await?;
             }
@@ -219,20 +253,63 @@ fn policy(arn: &str, attributes: &BTreeMap<String, String>) -> Result<Policy> {
     Policy::parse(text).map_err(|why| Error::invalid(format!("the policy of {arn}"), why))
 }
 
-/// The subscriptions of a topic, with their ARNs (or `PendingConfirmation`).
+/// The subscriptions of a topic, with their ARNs (or `PendingConfirmation`). AWS goes on listing those that were
+/// cancelled for a while: as `Deleted`.
 async fn subscriptions(aws: &Aws, arn: &str) -> Result<BTreeMap<Subscription, String>> {
     let call =
         client!(aws, aws_sdk_sns).list_subscriptions_by_topic().topic_arn(arn).into_paginator();
     let all = aws.call("sns:ListSubscriptionsByTopic", call.items().send().try_collect()).await?;
-    let pair = |one: aws_sdk_sns::types::Subscription| {
-        let subscription = Subscription { protocol: one.protocol?, endpoint: one.endpoint? };
-        Some((subscription, one.subscription_arn.unwrap_or_default()))
-    };
-    Ok(all.into_iter().filter_map(pair).collect())
+    Ok(all.into_iter().filter_map(subscription).collect())
+}
+
+fn subscription(one: aws_sdk_sns::types::Subscription) -> Option<(Subscription, String)> {
+    let arn = one.subscription_arn.unwrap_or_default();
+    let confirmed = arn.starts_with("arn:");
+    let subscription = Subscription { protocol: one.protocol?, endpoint: one.endpoint?, confirmed };
+    (arn != "Deleted").then_some((subscription, arn))
 }
 
 fn to_sns(tags: &Tags) -> Result<Vec<Tag>> {
     let tag = |(key, value)| Tag::builder().key(key).value(value).build();
     let tags: std::result::Result<_, _> = tags.iter().map(tag).collect();
     tags.map_err(|why| Error::invalid("the tags of a topic", why))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn listed(arn: &str) -> Option<(Subscription, String)> {
+        subscription(
+            aws_sdk_sns::types::Subscription::builder()
+                .protocol("email")
+                .endpoint("security@example.edu")
+                .subscription_arn(arn)
+                .build(),
+        )
+    }
+
+    #[test]
+    fn a_cancelled_subscription_tells_nobody() {
+        assert_eq!(listed("Deleted"), None);
+        let (pending, _) = listed("PendingConfirmation").unwrap();
+        assert!(!pending.confirmed);
+        let (told, _) = listed("arn:aws:sns:us-east-1:123456789012:alarms:1").unwrap();
+        assert_eq!(told, Subscription::to("email", "security@example.edu"));
+    }
+
+    #[test]
+    fn one_that_waits_to_be_confirmed_is_neither_asked_for_again_nor_in_the_way() {
+        let wanted = Subscription::to("email", "a@example.edu");
+        let pending = Subscription { confirmed: false, ..wanted.clone() };
+        let settled = |desired: &[&Subscription], live: &[&Subscription]| {
+            Topic::settled("subscriptions", &json!(desired), &json!(live))
+        };
+        assert!(settled(&[&wanted], &[&pending]));
+        assert!(settled(&[], &[&pending]));
+        assert!(!settled(&[], &[&wanted]), "a stranger who is told is drift");
+        assert!(!settled(&[&wanted], &[]));
+    }
 }

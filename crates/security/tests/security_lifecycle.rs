@@ -35,7 +35,7 @@ fn s3(aws: &Aws) -> aws_sdk_s3::Client {
 }
 
 fn spec(aws: &Aws) -> SecuritySpec {
-    let told = Subscription { protocol: "email".into(), endpoint: "security@example.edu".into() };
+    let told = Subscription::to("email", "security@example.edu");
     SecuritySpec { subscriptions: [told].into(), ..SecuritySpec::new(Place::of(aws)) }
 }
 

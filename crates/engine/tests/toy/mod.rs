@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use engine::vocabulary::{Arn, Id};
 use engine::{
-    ApiError, Aws, Changes, Collected, Deletion, Error, Kind, Live, New, Poll, Readiness, Ref,
-    Replacement, Resource, Result, Scope, Stack, StackName, Tags, Target, Traits,
+    ApiError, Aws, Changes, Collected, Deletion, Error, Identity, Kind, Live, New, Poll, Readiness,
+    Ref, Replacement, Resource, Result, Scope, Stack, StackName, Tags, Target, Traits,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,8 @@ pub struct World {
     pub next: u32,
     /// Names whose next calls fail with these codes.
     pub faults: BTreeMap<String, Vec<&'static str>>,
+    /// Names that take no change before they have been looked at so often.
+    pub busy: BTreeMap<String, u32>,
 }
 
 static WORLDS: LazyLock<Mutex<BTreeMap<String, Arc<Mutex<World>>>>> = LazyLock::new(Mutex::default);
@@ -67,12 +69,16 @@ fn fault(world: &mut World, name: &str) -> Result<()> {
         return Ok(());
     }
     let code = codes.remove(0);
-    Err(Error::Api(ApiError {
-        action: "toy:Create".into(),
+    Err(refused(code))
+}
+
+fn refused(code: &str) -> Error {
+    Error::Api(ApiError {
+        action: "toy:Call".into(),
         code: code.into(),
         message: String::new(),
         status: Some(400),
-    }))
+    })
 }
 
 impl Resource for Thing {
@@ -81,7 +87,7 @@ impl Resource for Thing {
         immutable: &["size", "uses"],
         late: &["friends"],
         replacement: Replacement::CreateFirst,
-        ready: Poll::within(1, 1, 1),
+        ready: Poll::within(45, 10, 15),
         not_yet: &[("NotYet", "")],
         ..Traits::of("toy.thing")
     };
@@ -111,6 +117,10 @@ impl Resource for Thing {
     async fn ready(_: &Aws, live: &Live<Self>) -> Result<Readiness> {
         let world = world_of(&live.tags);
         let mut world = world.lock().unwrap();
+        if let Some(busy) = world.busy.get_mut(&live.spec.name).filter(|busy| **busy > 0) {
+            *busy -= 1;
+            return Ok(Readiness::Pending("status creating".into()));
+        }
         world.log.push(format!("ready {}", live.spec.name));
         Ok(Readiness::ready())
     }
@@ -118,6 +128,9 @@ impl Resource for Thing {
     async fn update(&self, _: &Aws, live: &Live<Self>, changes: &Changes) -> Result<()> {
         let world = world_of(&live.tags);
         let mut world = world.lock().unwrap();
+        if world.busy.get(&live.spec.name).is_some_and(|busy| *busy > 0) {
+            return Err(refused("NotYet"));
+        }
         let fields: Vec<&str> = changes.0.iter().map(|change| change.field()).collect();
         world.log.push(format!("update {} {}", live.spec.name, fields.join(" ")));
         let name = live.spec.name.clone();
@@ -189,7 +202,66 @@ impl Resource for Vault {
     }
 }
 
-pub const KINDS: &[Kind] = &[Kind::of::<Thing>(), Kind::of::<Vault>()];
+/// A setting of the account that may name a thing, and a door that there is one of in each house.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    pub shows: Option<Ref<Id>>,
+}
+
+/// A door: each house has its names, and a house has as many as it likes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Door {
+    pub name: String,
+    pub house: String,
+}
+
+/// There is one watchman.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Watchman {
+    pub awake: bool,
+}
+
+/// A kind of which only the traits matter.
+macro_rules! on_paper {
+    ($kind:ident, $traits:expr) => {
+        impl Resource for $kind {
+            const TRAITS: Traits = $traits;
+            type Id = Id;
+            type Arn = Arn;
+
+            async fn collect(_: &Aws, _: &Scope) -> Collected<Self> {
+                Collected::default()
+            }
+            async fn create(&self, _: &Aws, _: &New) -> Result<Live<Self>> {
+                Ok(Live::new("one", self.clone()))
+            }
+            async fn update(&self, _: &Aws, _: &Live<Self>, _: &Changes) -> Result<()> {
+                Ok(())
+            }
+            async fn delete(_: &Aws, _: &Live<Self>, _: &Deletion) -> Result<()> {
+                Ok(())
+            }
+        }
+    };
+}
+
+on_paper!(
+    Setting,
+    Traits { identity: Identity::Setting, lent: Some("shows"), ..Traits::of("toy.setting") }
+);
+on_paper!(
+    Door,
+    Traits { name: Some("name"), name_within: Some("house"), ..Traits::of("toy.door") }
+);
+on_paper!(Watchman, Traits { single: true, ..Traits::of("toy.watchman") });
+
+pub const KINDS: &[Kind] = &[
+    Kind::of::<Thing>(),
+    Kind::of::<Vault>(),
+    Kind::of::<Setting>(),
+    Kind::of::<Door>(),
+    Kind::of::<Watchman>(),
+];
 
 pub fn stack(environment: &str) -> Stack {
     Stack::new(StackName::new("toy", environment), BTreeMap::new())

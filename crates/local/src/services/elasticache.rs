@@ -501,6 +501,15 @@ fn modify_group(call: &mut Call<'_>, form: &Form) -> Answer {
         }
         require_token(token)?;
         group.auth_token_enabled = Some(true);
+        group.auth_token_last_modified_date = Some(call.iso8601());
+    }
+    let joining = input.user_group_ids_to_add.map(|list| list.items).unwrap_or_default();
+    let leaving = input.user_group_ids_to_remove.map(|list| list.items).unwrap_or_default();
+    if !joining.is_empty() || !leaving.is_empty() {
+        let mut users = group.user_group_ids.take().map(|list| list.items).unwrap_or_default();
+        users.retain(|id| !leaving.contains(id));
+        users.extend(joining);
+        group.user_group_ids = Some(users.into());
     }
     if let Some(days) = input.snapshot_retention_limit {
         require_retention(days)?;

@@ -157,6 +157,7 @@ pub(super) fn modify(call: &mut Call<'_>, form: &Form) -> Answer {
     let engine = cluster.engine.clone().unwrap_or_default();
     let old = cluster.engine_version.clone().unwrap_or_default();
     let (mut number, mut family) = version(&engine, Some(&old))?;
+    let old_group = cluster.d_b_cluster_parameter_group.clone();
     if let Some(asked) = &input.engine_version {
         let numbers = |text: &str| -> Vec<u32> {
             text.split('.').filter_map(|part| part.parse().ok()).collect()
@@ -230,7 +231,16 @@ pub(super) fn modify(call: &mut Call<'_>, form: &Form) -> Answer {
     );
     set(&mut cluster.deletion_protection, input.deletion_protection);
     set(&mut cluster.copy_tags_to_snapshot, input.copy_tags_to_snapshot);
-    call.region().rds.clusters.insert(id.clone(), cluster);
+    let (new_group, upgraded) = (cluster.d_b_cluster_parameter_group.clone(), old != number);
+    let rds = &mut *call.region().rds;
+    rds.clusters.insert(id.clone(), cluster);
+    // An upgrade restarts the instances, and another group waits until somebody does.
+    let members = members(rds, &id);
+    if upgraded {
+        rds.restart_pending.retain(|instance| !members.contains(instance));
+    } else if new_group != old_group {
+        rds.restart_pending.extend(members);
+    }
     Ok(wire::serialize_modify_d_b_cluster_response(&model::ModifyDBClusterResult {
         d_b_cluster: Some(show(call, &id)?),
     }))
@@ -280,6 +290,38 @@ pub(super) fn delete(call: &mut Call<'_>, form: &Form) -> Answer {
     call.begin("rds.cluster.deletion", &id);
     Ok(wire::serialize_delete_d_b_cluster_response(&model::DeleteDBClusterResult {
         d_b_cluster: Some(cluster),
+    }))
+}
+
+pub(super) fn stop(call: &mut Call<'_>, form: &Form) -> Answer {
+    let input = wire::deserialize_stop_d_b_cluster_request(form)?;
+    let id = name_of(&input.d_b_cluster_identifier);
+    require_available(&id, &show(call, &id)?)?;
+    if let Some(cluster) = call.region().rds.clusters.get_mut(&id) {
+        cluster.status = Some("stopped".into());
+    }
+    Ok(wire::serialize_stop_d_b_cluster_response(&model::StopDBClusterResult {
+        d_b_cluster: Some(show(call, &id)?),
+    }))
+}
+
+pub(super) fn start(call: &mut Call<'_>, form: &Form) -> Answer {
+    let input = wire::deserialize_start_d_b_cluster_request(form)?;
+    let id = name_of(&input.d_b_cluster_identifier);
+    if show(call, &id)?.status.as_deref() != Some("stopped") {
+        let message = format!("DbCluster {id} is not in stopped state.");
+        return Err(Fault::new("InvalidDBClusterStateFault", message));
+    }
+    let rds = &mut *call.region().rds;
+    if let Some(cluster) = rds.clusters.get_mut(&id) {
+        cluster.status = Some("available".into());
+    }
+    // Instances start with the values of the group.
+    let members = members(rds, &id);
+    rds.restart_pending.retain(|instance| !members.contains(instance));
+    call.begin("rds.cluster.start", &id);
+    Ok(wire::serialize_start_d_b_cluster_response(&model::StartDBClusterResult {
+        d_b_cluster: Some(show(call, &id)?),
     }))
 }
 
@@ -385,13 +427,20 @@ pub(super) fn show(call: &mut Call<'_>, id: &str) -> Result<model::DBCluster, Fa
         .ok_or_else(|| missing("DBClusterNotFoundFault", format!("DBCluster {id} not found.")))?;
     if cluster.status.as_deref() == Some("available") && !call.is_ready("rds.cluster", id) {
         cluster.status = Some("creating".into());
+    } else if cluster.status.as_deref() == Some("available")
+        && !call.is_ready("rds.cluster.start", id)
+    {
+        cluster.status = Some("starting".into());
     }
     let rds = &call.region().rds;
     let writer = instance::writer(rds, id);
     let member = |name: String| {
         let tier = rds.instances.get(&name).and_then(|one| one.promotion_tier);
         model::DBClusterMember {
-            d_b_cluster_parameter_group_status: Some("in-sync".into()),
+            d_b_cluster_parameter_group_status: Some(
+                if rds.restart_pending.contains(&name) { "pending-reboot" } else { "in-sync" }
+                    .into(),
+            ),
             is_cluster_writer: Some(writer.as_ref() == Some(&name)),
             d_b_instance_identifier: Some(name),
             promotion_tier: tier,

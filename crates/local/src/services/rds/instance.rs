@@ -241,6 +241,10 @@ pub(super) fn delete(call: &mut Call<'_>, form: &Form) -> Answer {
             "Cannot delete protected DB Instance, please disable deletion protection and try again.",
         ));
     }
+    if instance.d_b_instance_status.as_deref() == Some("stopped") {
+        let message = format!("Instance {id} is not in available state.");
+        return Err(Fault::new("InvalidDBInstanceState", message));
+    }
     let alone = instance.d_b_cluster_identifier.is_none();
     let skip = input.skip_final_snapshot == Some(true);
     if alone && !skip && input.final_d_b_snapshot_identifier.is_none() {
@@ -260,6 +264,21 @@ pub(super) fn delete(call: &mut Call<'_>, form: &Form) -> Answer {
     call.begin("rds.instance.deletion", &id);
     Ok(wire::serialize_delete_d_b_instance_response(&model::DeleteDBInstanceResult {
         d_b_instance: Some(instance),
+    }))
+}
+
+pub(super) fn reboot(call: &mut Call<'_>, form: &Form) -> Answer {
+    let input = wire::deserialize_reboot_d_b_instance_request(form)?;
+    let id = input.d_b_instance_identifier.to_lowercase();
+    let shown = show(call, &id)?;
+    if shown.d_b_instance_status.as_deref() != Some("available") {
+        let message = format!("Instance {id} is not in available state.");
+        return Err(Fault::new("InvalidDBInstanceState", message));
+    }
+    call.region().rds.restart_pending.remove(&id);
+    call.begin("rds.instance.reboot", &id);
+    Ok(wire::serialize_reboot_d_b_instance_response(&model::RebootDBInstanceResult {
+        d_b_instance: Some(show(call, &id)?),
     }))
 }
 
@@ -285,6 +304,10 @@ fn show(call: &mut Call<'_>, id: &str) -> Result<model::DBInstance, Fault> {
         && !call.is_ready("rds.instance", id)
     {
         instance.d_b_instance_status = Some("creating".into());
+    } else if instance.d_b_instance_status.as_deref() == Some("available")
+        && !call.is_ready("rds.instance.reboot", id)
+    {
+        instance.d_b_instance_status = Some("rebooting".into());
     }
     let rds = &call.region().rds;
     let cluster = instance.d_b_cluster_identifier.as_ref();
@@ -297,6 +320,11 @@ fn show(call: &mut Call<'_>, id: &str) -> Result<model::DBInstance, Fault> {
             cluster.i_a_m_database_authentication_enabled;
         instance.copy_tags_to_snapshot = Some(false);
         instance.deletion_protection = Some(false);
+        // A cluster stops and starts with its instances.
+        let word = cluster.status.as_deref();
+        if word == Some("stopped") && instance.d_b_instance_status.as_deref() != Some("deleting") {
+            instance.d_b_instance_status = cluster.status.clone();
+        }
     }
     instance.tag_list = Some(tag_list(rds, instance.d_b_instance_arn.as_deref()));
     Ok(instance)

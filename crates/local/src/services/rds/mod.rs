@@ -1,6 +1,6 @@
 //! RDS: Aurora PostgreSQL clusters, their instances, subnet and parameter groups. No data.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use winterbaume_core::MockResponse;
@@ -46,6 +46,8 @@ pub struct State {
     pub parameter_groups: BTreeMap<String, ParameterGroup>,
     /// By identifier.
     pub cluster_snapshots: BTreeMap<String, model::DBClusterSnapshot>,
+    /// The instances that have to restart for the values of their cluster's parameter group to hold.
+    pub restart_pending: BTreeSet<String>,
     /// By the ARN of what they are on.
     pub tags: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -78,12 +80,15 @@ pub(crate) fn handle(call: &mut Call<'_>) -> Result<MockResponse, Fault> {
         "DescribeDBClusters" => cluster::describe(call, form),
         "ModifyDBCluster" => cluster::modify(call, form),
         "DeleteDBCluster" => cluster::delete(call, form),
+        "StopDBCluster" => cluster::stop(call, form),
+        "StartDBCluster" => cluster::start(call, form),
         "DescribeDBClusterSnapshots" => cluster::describe_snapshots(call, form),
         "DescribeDBClusterSnapshotAttributes" => cluster::describe_snapshot_attributes(call, form),
         "CreateDBInstance" => instance::create(call, form),
         "DescribeDBInstances" => instance::describe(call, form),
         "ModifyDBInstance" => instance::modify(call, form),
         "DeleteDBInstance" => instance::delete(call, form),
+        "RebootDBInstance" => instance::reboot(call, form),
         "DescribeDBSnapshots" => {
             Ok(wire::serialize_describe_d_b_snapshots_response(&model::DBSnapshotMessage {
                 d_b_snapshots: Some(Vec::new().into()),
@@ -125,6 +130,7 @@ fn bury(call: &mut Call<'_>) {
         if call.is_ready("rds.instance.deletion", &id) {
             let rds = &mut *call.region().rds;
             let arn = rds.instances.remove(&id).and_then(|gone| gone.d_b_instance_arn);
+            rds.restart_pending.remove(&id);
             rds.tags.remove(&arn.unwrap_or_default());
         }
     }

@@ -3,7 +3,7 @@
 use winterbaume_rds::{model, wire};
 
 use super::{
-    Answer, Form, ParameterGroup, VERSIONS, combination, invalid, missing, paged,
+    Answer, Form, ParameterGroup, VERSIONS, combination, invalid, members, missing, paged,
     require_group_name, save_tags,
 };
 use crate::call::Call;
@@ -212,6 +212,7 @@ pub(super) fn modify(call: &mut Call<'_>, form: &Form) -> Answer {
     let name = input.d_b_cluster_parameter_group_name.to_lowercase();
     let mut group = find(call, &name)?;
     require_batch(&input.parameters.items)?;
+    let mut takes_restart = false;
     for asked in input.parameters.items {
         let parameter = check(&asked)?;
         let value = asked.parameter_value.unwrap_or_default();
@@ -228,9 +229,10 @@ pub(super) fn modify(call: &mut Call<'_>, form: &Form) -> Answer {
             source: Some("user".into()),
             ..parameter.describe()
         };
+        takes_restart |= !parameter.dynamic;
         group.own.insert(parameter.name.into(), set);
     }
-    call.region().rds.parameter_groups.insert(name.clone(), group);
+    keep(call, &name, group, takes_restart);
     Ok(wire::serialize_modify_d_b_cluster_parameter_group_response(
         &model::DBClusterParameterGroupNameMessage { d_b_cluster_parameter_group_name: Some(name) },
     ))
@@ -241,20 +243,39 @@ pub(super) fn reset(call: &mut Call<'_>, form: &Form) -> Answer {
     let name = input.d_b_cluster_parameter_group_name.to_lowercase();
     let mut group = find(call, &name)?;
     let asked = input.parameters.map(|list| list.items).unwrap_or_default();
+    let mut takes_restart = input.reset_all_parameters == Some(true);
     match (input.reset_all_parameters == Some(true), asked.is_empty()) {
         (true, true) => group.own.clear(),
         (false, false) => {
             require_batch(&asked)?;
             for one in asked {
-                group.own.remove(check(&one)?.name);
+                let parameter = check(&one)?;
+                takes_restart |= !parameter.dynamic;
+                group.own.remove(parameter.name);
             }
         }
         _ => return Err(combination("Either all parameters are reset, or those that are named.")),
     }
-    call.region().rds.parameter_groups.insert(name.clone(), group);
+    keep(call, &name, group, takes_restart);
     Ok(wire::serialize_reset_d_b_cluster_parameter_group_response(
         &model::DBClusterParameterGroupNameMessage { d_b_cluster_parameter_group_name: Some(name) },
     ))
+}
+
+/// Keeps a group that has changed. What takes a restart holds in the instances of a cluster once they have had one.
+fn keep(call: &mut Call<'_>, name: &str, group: ParameterGroup, takes_restart: bool) {
+    let rds = &mut *call.region().rds;
+    rds.parameter_groups.insert(name.to_owned(), group);
+    if takes_restart {
+        let user =
+            |one: &model::DBCluster| one.d_b_cluster_parameter_group.as_deref() == Some(name);
+        let users: Vec<String> =
+            rds.clusters.iter().filter(|(_, one)| user(one)).map(|(id, _)| id.clone()).collect();
+        for id in users {
+            let members = members(rds, &id);
+            rds.restart_pending.extend(members);
+        }
+    }
 }
 
 pub(super) fn delete(call: &mut Call<'_>, form: &Form) -> Answer {
