@@ -6,7 +6,7 @@
 //! resource) and the id once it is known. It holds no attribute and no secret, and deleting it loses
 //! nothing once AWS shows what there is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::inventory::Inventory;
-use crate::stack::LogicalId;
+use crate::stack::{LogicalId, RESOURCE_TAG};
 
 /// How long an entry can matter. AWS shows a resource within a minute or so, and keeps client tokens
 /// for longer.
@@ -213,23 +213,23 @@ impl Journal {
     pub fn hidden(&self, inventory: &Inventory) -> BTreeSet<String> {
         let now = self.clock.now();
         let state = self.lock();
-        let live = |intent: &&Intent| !intent.deleted && is_relevant(intent, now);
-        state
-            .intents
-            .values()
-            .filter(live)
-            .filter(|intent| {
-                let shown = inventory.of_kind(&intent.kind);
-                match &intent.id {
-                    Some(id) => !shown.iter().any(|live| &live.id == id),
-                    None => !shown.iter().any(|live| {
-                        live.tags.get(crate::stack::RESOURCE_TAG).map(String::as_str)
-                            == Some(intent.resource.as_str())
-                    }),
-                }
+        let mut by_kind: BTreeMap<&str, Vec<&Intent>> = BTreeMap::new();
+        for intent in state.intents.values() {
+            if !intent.deleted && is_relevant(intent, now) {
+                by_kind.entry(&intent.kind).or_default().push(intent);
+            }
+        }
+        let hidden = by_kind.into_iter().filter(|(kind, intents)| {
+            let shown = inventory.of_kind(kind);
+            let ids: HashSet<&str> = shown.iter().map(|live| live.id.as_str()).collect();
+            let named = shown.iter().filter_map(|live| live.tags.get(RESOURCE_TAG));
+            let resources: HashSet<&str> = named.map(String::as_str).collect();
+            intents.iter().any(|intent| match &intent.id {
+                Some(id) => !ids.contains(id.as_str()),
+                None => !resources.contains(intent.resource.as_str()),
             })
-            .map(|intent| intent.kind.clone())
-            .collect()
+        });
+        hidden.map(|(kind, _)| kind.to_owned()).collect()
     }
 
     fn forget(&self, which: impl Fn(&Intent) -> bool) -> io::Result<()> {
