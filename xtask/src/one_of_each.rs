@@ -39,6 +39,7 @@ fn beside() -> Vec<Beside> {
                     "access_log_destination": own("logs:us-east-1:123456789012:log-group:grades"),
                     "access_log_format": "$context.requestId $context.authorizer.claims.sub",
                     "rate_limit": 50.0, "route_rate_limits": {"GET /grades": 5.0},
+                    "variables": {"level": "info"},
                 }},
                 "vpc_links": [], "targets": ["https://grades.example.edu"],
             }),

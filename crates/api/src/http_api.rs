@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_apigatewayv2::types::{Api, Integration, Route, Stage};
+use engine::plaintext::hide;
 use engine::{Allow, Aws, Collected, Error, Inspected, Live, Result, Scope, client};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,8 @@ pub struct HttpStage {
     pub rate_limit: Option<f64>,
     /// Requests a second, for the routes that have a limit of their own.
     pub route_rate_limits: BTreeMap<String, f64>,
+    /// Stage variables. What looks like a secret is [hidden](engine::plaintext).
+    pub variables: BTreeMap<String, String>,
 }
 
 impl Inspected for HttpApi {
@@ -181,6 +184,7 @@ async fn stages(aws: &Aws, api: &str) -> Result<BTreeMap<String, HttpStage>> {
             route_rate_limits: limits
                 .filter_map(|(route, settings)| Some((route, settings.throttling_rate_limit?)))
                 .collect(),
+            variables: hide(stage.stage_variables.unwrap_or_default()),
         };
         Ok((name, stage))
     };

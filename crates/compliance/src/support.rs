@@ -5,7 +5,7 @@
 //!
 //! - Aurora PostgreSQL: <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraPostgreSQLReleaseNotes/aurorapostgresql-release-calendar.html>
 //! - RDS for PostgreSQL: <https://docs.aws.amazon.com/AmazonRDS/latest/PostgreSQLReleaseNotes/postgresql-release-calendar.html>
-//! - Aurora MySQL: <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/extended-support.html>
+//! - Aurora MySQL: <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraMySQLReleaseNotes/AuroraMySQL.release-calendars.html>
 //! - RDS for MySQL: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/MySQL.Concepts.VersionMgmt.html>
 //! - RDS for MariaDB: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/MariaDB.Concepts.VersionMgmt.html>
 //! - ElastiCache: <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/engine-versions.html>

@@ -7,8 +7,8 @@ use std::io::{Cursor, Write};
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
-    LoggingConfig, Runtime, State, VpcConfig,
+    Architecture, Environment, EnvironmentResponse, FunctionCode, FunctionConfiguration,
+    LastUpdateStatus, LoggingConfig, Runtime, State, VpcConfig,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,8 +17,8 @@ use engine::vocabulary::{
     Arn, FunctionArn, FunctionName, LogGroupName, Private, RoleArn, SecurityGroupId, SubnetId,
 };
 use engine::{
-    Allow, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll, Readiness, Ref,
-    Resource, Result, Scope, Status, Tags, Traits, When, client, wait,
+    Allow, ApiError, Aws, Changes, Collected, Deletion, Error, Live, New, Permissions, Poll,
+    Readiness, Ref, Resource, Result, Scope, Status, Tags, Traits, When, client, wait,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -460,7 +460,7 @@ fn live(found: FunctionConfiguration) -> Result<Live<Function>> {
     let name = found.function_name.ok_or_else(|| missing("a function's name"))?;
     let arn = found.function_arn.ok_or_else(|| missing("a function's ARN"))?;
     let architecture = found.architectures.unwrap_or_default().into_iter().next();
-    let environment = found.environment.and_then(|environment| environment.variables);
+    let environment = found.environment.unwrap_or_else(|| EnvironmentResponse::builder().build());
     let log_group = found.logging_config.and_then(|logging| logging.log_group);
     let vpc = found.vpc_config.as_ref();
     let spec = Function {
@@ -473,7 +473,7 @@ fn live(found: FunctionConfiguration) -> Result<Live<Function>> {
         role: Ref::known(found.role.unwrap_or_default()),
         source: BTreeMap::new(),
         code_sha256: found.code_sha256.unwrap_or_default(),
-        environment: hide(environment.unwrap_or_default()),
+        environment: hide(environment.variables.unwrap_or_default()),
         timeout_seconds: found.timeout.unwrap_or(3),
         memory_mb: found.memory_size.unwrap_or(128),
         kms_key: found.kms_key_arn.filter(|key| !key.is_empty()).map(Ref::known),
@@ -488,7 +488,18 @@ fn live(found: FunctionConfiguration) -> Result<Live<Function>> {
         reserved_concurrency: None,
         permissions: BTreeMap::new(),
     };
-    Ok(Live::new(name, spec).with_arn(arn))
+    let mut live = Live::new(name, spec).with_arn(arn);
+    if let Some(error) = environment.error {
+        // The function's key keeps us from its environment, and Lambda tells the rest.
+        let error = ApiError {
+            action: action.into(),
+            code: error.error_code.unwrap_or_default(),
+            message: error.message.unwrap_or_default(),
+            status: None,
+        };
+        live.unreadable.insert("environment".into(), error);
+    }
+    Ok(live)
 }
 
 async fn permissions(aws: &Aws, name: &str) -> Result<BTreeMap<String, Permission>> {
@@ -528,7 +539,7 @@ fn permission(statement: &Value) -> (String, Permission) {
 mod tests {
     use std::collections::HashMap;
 
-    use aws_sdk_lambda::types::{EnvironmentResponse, VpcConfigResponse};
+    use aws_sdk_lambda::types::{EnvironmentError, VpcConfigResponse};
     use serde_json::json;
 
     use super::*;
@@ -590,5 +601,17 @@ mod tests {
         assert!(live.spec.subnets.contains(&Ref::known("subnet-1")));
         assert!(live.spec.security_groups.contains(&Ref::known("sg-1")));
         assert!(!format!("{live:?}").contains("hunter2"), "{live:?}");
+    }
+
+    #[test]
+    fn an_environment_that_cannot_be_decrypted_is_not_an_empty_one() {
+        let error = EnvironmentError::builder().error_code("KMSAccessDeniedException").build();
+        let environment = EnvironmentResponse::builder().error(error).build();
+        let found = FunctionConfiguration::builder()
+            .function_name("f")
+            .function_arn("arn")
+            .environment(environment);
+        let live = live(found.build()).unwrap();
+        assert_eq!(live.unreadable["environment"].code, "KMSAccessDeniedException");
     }
 }

@@ -117,6 +117,9 @@ impl Store for Bucket {
     }
 }
 
+/// How many of the stores that share its key a store's finding names.
+const NAMED: usize = 5;
+
 /// Which stores each key encrypts, by the key's id.
 struct Shares {
     stores: BTreeMap<String, BTreeSet<One>>,
@@ -203,10 +206,17 @@ fn verdict<S: Store>(facts: &Facts<'_>, store: &Seen<'_, S>) -> Result<Verdict, 
     let id = key.as_deref().map(|key| key_id(facts, key)).unwrap_or_default();
     let shares = facts.derived::<Shares>(Shares::of);
     let this = One::of(store.live());
-    let others = shares.stores.get(&id).into_iter().flatten().filter(|other| **other != this);
-    let others: Vec<String> = others.map(|one| format!("{} {}", one.name, one.id)).collect();
-    if !others.is_empty() {
-        let why = format!("the {name} shares its key with the {}", others.join(", the "));
+    // Where thousands share a key, each naming all others would fill the report.
+    let sharing = shares.stores.get(&id);
+    let count = sharing.map_or(0, |all| all.len() - usize::from(all.contains(&this)));
+    if count > 0 {
+        let others = sharing.into_iter().flatten().filter(|other| **other != this).take(NAMED);
+        let mut names: Vec<String> =
+            others.map(|one| format!("the {} {}", one.name, one.id)).collect();
+        if count > names.len() {
+            names.push(format!("{} more", count - names.len()));
+        }
+        let why = format!("the {name} shares its key with {}", names.join(", "));
         return Ok(evidence(Verdict::fail(why)));
     }
     match &shares.unread {
@@ -300,6 +310,15 @@ mod tests {
             (Status::Fail, "the database shares its key with the database archive"),
         ];
         assert_eq!(said, why);
+    }
+
+    #[tokio::test]
+    async fn of_many_that_share_a_key_a_few_are_named() {
+        let many = clusters(&["a", "b", "c", "d", "e", "f", "g"], Some(KEY));
+        let found = judged(&CONTROL, &key(vec![many])).await;
+        let why = "the database shares its key with the database b, the database c, the database d, \
+                   the database e, the database f, 1 more";
+        assert_eq!(found[0].message, why);
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! FERPA-LOG-12: alarms ring for what a breach begins with.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use compute::LogGroup;
 use compute::log_group::MetricFilter;
@@ -125,7 +125,12 @@ fn verdict(facts: &Facts<'_>) -> Result<Verdict, Unread> {
         let verdict = Verdict::fail(bad).with("logs:DescribeMetricFilters", "metricFilters", 0);
         return unread.map_or(Ok(verdict), Err);
     }
-    let alarms = facts.all::<Alarm>()?;
+    let all = facts.all::<Alarm>()?;
+    let mut alarms = Listening::new();
+    for alarm in all.iter() {
+        let metric = (alarm.spec.namespace.as_str(), alarm.spec.metric.as_str());
+        alarms.entry(metric).or_default().push(alarm);
+    }
     let mut silent: Vec<String> = Vec::new();
     let mut ringing: BTreeSet<String> = BTreeSet::new();
     let mut topics: BTreeSet<String> = BTreeSet::new();
@@ -158,6 +163,9 @@ fn verdict(facts: &Facts<'_>) -> Result<Verdict, Unread> {
     let ringing: Vec<String> = ringing.into_iter().collect();
     Ok(verdict.with("cloudwatch:DescribeAlarms", "AlarmName", ringing))
 }
+
+/// Alarms by the namespace and name of the metric that they listen to.
+type Listening<'a> = HashMap<(&'a str, &'a str), Vec<&'a Live<Alarm>>>;
 
 /// What is counted in the log groups that trails deliver to.
 struct Filters {
@@ -205,18 +213,16 @@ fn heard(
     watch: &Watch,
     call: &(&str, &str),
     filters: &[(Pattern, MetricFilter)],
-    alarms: &[Live<Alarm>],
+    alarms: &Listening<'_>,
 ) -> Result<Result<(String, String), String>, Unread> {
     let event = event(facts, *call, (watch.says)());
     let mut why = "no metric filter counts it".to_owned();
     for (_, filter) in filters.iter().filter(|(pattern, _)| pattern.matches(&event)) {
-        let listens = |alarm: &&Live<Alarm>| {
-            alarm.spec.namespace == filter.namespace && alarm.spec.metric == filter.metric
-        };
-        let mut listening = alarms.iter().filter(listens).peekable();
-        if listening.peek().is_none() {
+        let metric = (filter.namespace.as_str(), filter.metric.as_str());
+        let Some(listening) = alarms.get(&metric) else {
             why = format!("no alarm listens to the metric {}", filter.metric);
-        }
+            continue;
+        };
         for alarm in listening {
             if !rings(&alarm.spec, filter, watch.most) {
                 why = format!("the alarm {} waits for more", alarm.id);

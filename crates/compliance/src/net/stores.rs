@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use account::NetworkInterface;
 use data::{DbCluster, DbInstance, MountTarget, ReplicationGroup};
-use engine::{Inspected, Live};
+use engine::Inspected;
 use network::SecurityGroup;
 
 use super::opening::port_range;
@@ -115,16 +115,23 @@ impl Stores {
         else {
             return;
         };
+        let mut admitting: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
+        for group in groups.iter() {
+            let mut ports = group.spec.ingress.iter().map(port_range);
+            if let Some((first, last)) = ports.next()
+                && first == last
+                && ports.all(|port| port == (first, last))
+            {
+                admitting.entry(first).or_default().push(&group.id);
+            }
+        }
         for cache in caches.iter().filter(|cache| cache.spec.nodes.is_none()) {
             let port = Seen::of(cache).read(&["port"]).map_or(REDIS, |spec| spec.port);
-            let admits_only_it = |group: &&Live<SecurityGroup>| {
-                let mut ingress = group.spec.ingress.iter().peekable();
-                ingress.peek().is_some() && ingress.all(|rule| port_range(rule) == (port, port))
-            };
-            for group in groups.iter().filter(admits_only_it) {
-                let groups = [group.id.clone()].into();
-                let store = Store { name: cache.id.clone(), port: Some(port), groups };
-                self.by_group.entry(group.id.clone()).or_default().push(store.into());
+            let groups: BTreeSet<String> =
+                admitting.get(&port).into_iter().flatten().map(|&group| group.into()).collect();
+            let store = Arc::new(Store { name: cache.id.clone(), port: Some(port), groups });
+            for group in &store.groups {
+                self.by_group.entry(group.clone()).or_default().push(store.clone());
             }
         }
     }

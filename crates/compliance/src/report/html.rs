@@ -36,7 +36,7 @@ pub(super) fn render(audit: &Audit) -> String {
                     h1 { "FERPA audit of account " (shown(&audit.account_id)) }
                     p {
                         (shown(&audit.scope)) " scope in " (shown(&audit.region)) ", "
-                        time datetime=(audit.started_at) { (audit.started_at) }
+                        time datetime=(audit.started_at) { (super::moment(audit)) }
                     }
                     p.nature { (super::NATURE) }
                 }
@@ -162,7 +162,9 @@ fn article(finding: &Finding) -> Markup {
             }
             p.resource {
                 code { (shown(&super::name(resource))) }
-                @if let Some(arn) = &resource.arn { " " code.arn { (shown(arn)) } }
+                @if let Some(arn) = resource.arn.as_ref().filter(|arn| **arn != resource.id) {
+                    " " code.arn { (shown(arn)) }
+                }
             }
             p { (shown(&finding.message)) }
             @if let Some(waiver) = super::waiver(finding) { p.waiver { (shown(&waiver)) } }

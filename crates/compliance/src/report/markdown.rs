@@ -21,7 +21,7 @@ fn write(out: &mut String, audit: &Audit) -> std::fmt::Result {
         "{} scope in {}, {}.\n\n{}\n",
         escaped(&audit.scope),
         escaped(&audit.region),
-        audit.started_at,
+        super::moment(audit),
         super::NATURE
     )?;
     writeln!(out, "## Summary\n")?;

@@ -229,6 +229,11 @@ const fn severity(severity: Severity) -> &'static str {
     }
 }
 
+/// When the audit was, to the second.
+fn moment(audit: &Audit) -> String {
+    format!("{:.0}", audit.started_at)
+}
+
 /// `rds.cluster records`.
 fn name(resource: &Resource) -> String {
     match resource.id.as_str() {

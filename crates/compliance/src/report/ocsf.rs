@@ -2,15 +2,19 @@
 
 use serde_json::{Value, json};
 
+use super::duties::{DUTIES, Duty};
 use super::json::pretty;
 use crate::control::Severity;
 use crate::evaluate::Audit;
 use crate::finding::{Evidence, Finding, Status};
 
 const VERSION: &str = "1.5.0";
+const STANDARDS: [&str; 2] = ["FERPA, 34 CFR Part 99", "NIST SP 800-171 Revision 2"];
 
 pub(super) fn render(audit: &Audit) -> String {
-    pretty(&audit.findings.iter().map(|finding| event(audit, finding)).collect::<Vec<_>>())
+    let findings = audit.findings.iter().map(|finding| event(audit, finding));
+    let duties = DUTIES.iter().map(|duty| duty_event(audit, duty));
+    pretty(&findings.chain(duties).collect::<Vec<_>>())
 }
 
 fn event(audit: &Audit, finding: &Finding) -> Value {
@@ -20,25 +24,92 @@ fn event(audit: &Audit, finding: &Finding) -> Value {
         Status::Waived => (3, "Suppressed"),
         _ => (1, "New"),
     };
-    let (account, region) = (&audit.account_id, &finding.resource.region);
-    let time = audit.started_at.as_millisecond();
-    // The finding is the same from one audit to the next; the event is not.
-    let finding_uid = format!("{account}/{region}/{}", super::identity(finding));
+    let region = &finding.resource.region;
+    let mut event = envelope(audit, region, &finding.control, &super::identity(finding));
+    event["severity_id"] = json!(severity_id);
+    event["severity"] = severity.into();
+    event["status_id"] = json!(status_id);
+    event["status"] = status.into();
+    event["message"] = finding.message.as_str().into();
     let control = super::control(&finding.control);
-    let mut event = json!({
+    let statement = control.map_or(&*finding.title, |control| control.statement);
+    event["finding_info"]["title"] = finding.title.as_str().into();
+    event["finding_info"]["desc"] = statement.into();
+    event["compliance"] = json!({
+        "control": finding.control,
+        "status_id": compliance_id, "status": compliance,
+        "status_details": [finding.message],
+        "standards": STANDARDS,
+        "requirements": finding.citations,
+        "checks": [{
+            "uid": finding.control, "name": finding.title,
+            "severity_id": scale(finding.severity).0, "severity": scale(finding.severity).1,
+        }],
+    });
+    event["remediation"] = json!({
+        "desc": finding.remediation,
+        "references": [super::link(&finding.citations)],
+    });
+    event["resources"] = json!([{
+        "uid": finding.resource.arn.as_ref().unwrap_or(&finding.resource.id),
+        "name": finding.resource.id,
+        "type": finding.resource.kind,
+        "region": region,
+    }]);
+    event["evidences"] = finding.evidence.iter().map(evidence).collect();
+    if let Some(why) = super::waiver(finding) {
+        event["comment"] = why.into();
+    }
+    event
+}
+
+/// What no API can show: information for whoever has to ask for it, about the account as a whole.
+fn duty_event(audit: &Audit, duty: &Duty) -> Value {
+    let citations: Vec<String> = duty.citations.iter().map(|&it| it.to_owned()).collect();
+    let mut event = envelope(audit, &audit.region, duty.id, duty.id);
+    event["severity_id"] = json!(1);
+    event["severity"] = "Informational".into();
+    event["status_id"] = json!(1);
+    event["status"] = "New".into();
+    event["message"] = format!("not technically assessable: {}", duty.duty).into();
+    event["finding_info"]["title"] = duty.title.into();
+    event["finding_info"]["desc"] = duty.duty.into();
+    event["compliance"] = json!({
+        "control": duty.id,
+        "status_id": 99, "status": "Not technically assessable",
+        "status_details": ["no API can show it"],
+        "standards": STANDARDS,
+        "requirements": citations,
+    });
+    event["remediation"] = json!({
+        "desc": format!("Ask for {}.", duty.ask_for),
+        "references": [super::link(&citations)],
+    });
+    event["resources"] = json!([{
+        "uid": audit.account_id,
+        "name": audit.account_id,
+        "type": "AWS Account",
+        "region": audit.region,
+    }]);
+    event
+}
+
+/// What all events have in common. The finding is the same from one audit to the next; the event is not.
+fn envelope(audit: &Audit, region: &str, code: &str, identity: &str) -> Value {
+    let account = &audit.account_id;
+    let time = audit.started_at.as_millisecond();
+    let finding_uid = format!("{account}/{region}/{identity}");
+    json!({
         "activity_id": 1, "activity_name": "Create",
         "category_uid": 2, "category_name": "Findings",
         "class_uid": 2003, "class_name": "Compliance Finding",
         "type_uid": 200_301, "type_name": "Compliance Finding: Create",
         "time": time,
-        "severity_id": severity_id, "severity": severity,
-        "status_id": status_id, "status": status,
-        "message": finding.message,
         "metadata": {
             "version": VERSION,
             "profiles": ["cloud"],
             "product": {"name": "ferpa-stack", "version": env!("CARGO_PKG_VERSION")},
-            "event_code": finding.control,
+            "event_code": code,
             "uid": format!("{finding_uid}/{time}"),
         },
         "cloud": {
@@ -46,40 +117,8 @@ fn event(audit: &Audit, finding: &Finding) -> Value {
             "region": region,
             "account": {"uid": account, "type": "AWS Account", "type_id": 10},
         },
-        "finding_info": {
-            "uid": finding_uid,
-            "title": finding.title,
-            "desc": control.map_or(&*finding.title, |control| control.statement),
-            "types": ["FERPA"],
-            "created_time": time,
-        },
-        "compliance": {
-            "control": finding.control,
-            "status_id": compliance_id, "status": compliance,
-            "status_details": [finding.message],
-            "standards": ["FERPA, 34 CFR Part 99", "NIST SP 800-171 Revision 2"],
-            "requirements": finding.citations,
-            "checks": [{
-                "uid": finding.control, "name": finding.title,
-                "severity_id": scale(finding.severity).0, "severity": scale(finding.severity).1,
-            }],
-        },
-        "remediation": {
-            "desc": finding.remediation,
-            "references": [super::link(&finding.citations)],
-        },
-        "resources": [{
-            "uid": finding.resource.arn.as_ref().unwrap_or(&finding.resource.id),
-            "name": finding.resource.id,
-            "type": finding.resource.kind,
-            "region": region,
-        }],
-        "evidences": finding.evidence.iter().map(evidence).collect::<Vec<_>>(),
-    });
-    if let Some(why) = super::waiver(finding) {
-        event["comment"] = why.into();
-    }
-    event
+        "finding_info": {"uid": finding_uid, "types": ["FERPA"], "created_time": time},
+    })
 }
 
 fn evidence(evidence: &Evidence) -> Value {

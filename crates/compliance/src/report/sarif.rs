@@ -1,4 +1,5 @@
-//! SARIF 2.1.0, for code scanning: a rule for each control that was judged, a result for each finding.
+//! SARIF 2.1.0, for code scanning: a rule for each control that was judged, a result for each finding; and both for
+//! each duty of the organisation, which is the standard's kind `review`: a person has to decide.
 //!
 //! What holds is a result too, of the kind `pass`. GitHub does not look at kinds and shows those as alerts:
 //! who uploads there takes out what is not of the kind `fail` or `open` first.
@@ -12,6 +13,7 @@ use serde_sarif::sarif::{
     ResultKind, ResultLevel, Run, RunAutomationDetails, Sarif, Suppression, Tool, ToolComponent,
 };
 
+use super::duties::{DUTIES, Duty};
 use super::json::pretty;
 use crate::control::Severity;
 use crate::evaluate::Audit;
@@ -27,12 +29,14 @@ pub(super) fn render(audit: &Audit) -> String {
     }
     let index: BTreeMap<&str, i64> = judged.keys().copied().zip(0..).collect();
     let results = audit.findings.iter().map(|finding| result(finding, index[&*finding.control]));
+    let duties = DUTIES.iter().zip(index.len() as i64..).map(|(duty, rule)| review(duty, rule));
+    let rules = judged.values().map(|finding| rule(finding));
     let driver = ToolComponent::builder()
         .name("ferpa-stack")
         .full_name("ferpa-stack audit")
         .semantic_version(env!("CARGO_PKG_VERSION"))
         .full_description(text(super::NATURE))
-        .rules(judged.values().map(|finding| rule(finding)).collect::<Vec<_>>())
+        .rules(rules.chain(DUTIES.iter().map(duty_rule)).collect::<Vec<_>>())
         .build();
     let invocation = Invocation::builder()
         .execution_successful(true)
@@ -44,7 +48,7 @@ pub(super) fn render(audit: &Audit) -> String {
         .tool(Tool::builder().driver(driver).build())
         .automation_details(RunAutomationDetails::builder().id(category).build())
         .invocations(vec![invocation])
-        .results(results.collect::<Vec<_>>())
+        .results(results.chain(duties).collect::<Vec<_>>())
         .build();
     pretty(&Sarif::builder().schema(SCHEMA).version("2.1.0").runs(vec![run]).build())
 }
@@ -116,8 +120,41 @@ fn result(finding: &Finding, rule: i64) -> Result {
         .build()
 }
 
-/// Where it is: a resource has no line in a file, but GitHub refuses results without one. The
-/// configuration is what remedies and waivers are written in.
+fn duty_rule(duty: &Duty) -> ReportingDescriptor {
+    let citations: Vec<String> = duty.citations.iter().map(|&it| it.to_owned()).collect();
+    let help = format!("Ask for {}.\n\nServes {}.", duty.ask_for, citations.join("; "));
+    let mut tags = vec!["FERPA".to_owned()];
+    tags.extend(citations.iter().cloned());
+    ReportingDescriptor::builder()
+        .id(duty.id)
+        .name(duty.title)
+        .short_description(text(duty.title))
+        .full_description(text(duty.duty))
+        .help(text(&help))
+        .help_uri(super::link(&citations))
+        .default_configuration(ReportingConfiguration::builder().level("none").build())
+        .properties(PropertyBag::builder().tags(tags).build())
+        .build()
+}
+
+fn review(duty: &Duty, rule: i64) -> Result {
+    let properties = PropertyBag::builder().additional_properties(bag([
+        ("citations", json!(duty.citations)),
+        ("ask_for", json!(duty.ask_for)),
+    ]));
+    Result::builder()
+        .rule_id(duty.id)
+        .rule_index(rule)
+        .kind(ResultKind::Review)
+        .level(ResultLevel::None)
+        .message(format!("not technically assessable: {}", duty.duty).as_str())
+        .locations(vec![Location::builder().physical_location(configuration()).build()])
+        .partial_fingerprints(BTreeMap::from([("duty/v1".to_owned(), duty.id.to_owned())]))
+        .suppressions(Vec::<Suppression>::new())
+        .properties(properties.build())
+        .build()
+}
+
 fn location(finding: &Finding) -> Location {
     let resource = &finding.resource;
     let logical = LogicalLocation::builder()
@@ -125,11 +162,17 @@ fn location(finding: &Finding) -> Location {
         .fully_qualified_name(resource.arn.as_ref().unwrap_or(&super::name(resource)))
         .kind(&resource.kind)
         .build();
+    Location::builder().logical_locations(vec![logical]).physical_location(configuration()).build()
+}
+
+/// Where it is: a resource has no line in a file, but GitHub refuses results without one. The
+/// configuration is what remedies and waivers are written in.
+fn configuration() -> PhysicalLocation {
     let file = ArtifactLocation::builder().uri("ferpa.toml").uri_base_id("%SRCROOT%").build();
-    let physical = PhysicalLocation::builder()
+    PhysicalLocation::builder()
         .artifact_location(file)
-        .region(Region::builder().start_line(1).build());
-    Location::builder().logical_locations(vec![logical]).physical_location(physical.build()).build()
+        .region(Region::builder().start_line(1).build())
+        .build()
 }
 
 fn text(text: &str) -> MultiformatMessageString {

@@ -145,10 +145,32 @@ fn sarif_is_what_the_standard_wants() {
 }
 
 #[test]
+fn no_report_is_silent_about_what_no_api_can_show() {
+    for &format in Format::ALL {
+        let text = rendered(format).replace("&apos;", "'");
+        for duty in super::DUTIES {
+            assert!(text.contains(duty.title), "{} in {format}", duty.title);
+        }
+    }
+    let sarif: Value = serde_json::from_str(&rendered(Format::Sarif)).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let reviews = results.iter().filter(|result| result["kind"] == "review").count();
+    assert_eq!((results.len() - reviews, reviews), (7, super::DUTIES.len()));
+    let junit = quick_junit::Report::deserialize_from_str(&rendered(Format::Junit)).unwrap();
+    let duties = junit.test_suites.last().unwrap();
+    assert_eq!((duties.tests, duties.failures, duties.errors), (super::DUTIES.len(), 0, 0));
+    let ocsf: Vec<Value> = serde_json::from_str(&rendered(Format::Ocsf)).unwrap();
+    let of_duties = &ocsf[7..];
+    assert_eq!(of_duties.len(), super::DUTIES.len());
+    assert!(of_duties.iter().all(|event| event["compliance"]["status_id"] == 99));
+}
+
+#[test]
 fn junit() {
     let text = rendered(Format::Junit);
     let report = quick_junit::Report::deserialize_from_str(&text).unwrap();
-    assert_eq!((report.tests, report.failures, report.errors), (7, 2, 1));
+    let findings = report.tests - super::DUTIES.len();
+    assert_eq!((findings, report.failures, report.errors), (7, 2, 1));
     assert!(!text.contains('\u{1b}'));
     insta::assert_snapshot!(text);
 }
@@ -189,6 +211,16 @@ fn html_needs_nothing_else_and_shows_names_as_names() {
         assert!(!text.contains(foreign), "{foreign}");
     }
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn people_read_when_it_was_to_the_second() {
+    let audit = Audit { started_at: "2026-03-01T12:00:00.25Z".parse().unwrap(), ..audit() };
+    let people = [Format::Text, Format::Markdown, Format::Html];
+    for format in people {
+        let text = render(&audit, format, Look::default());
+        assert!(text.contains("2026-03-01T12:00:00Z"), "{format}");
+    }
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Page {
             super::harmless(&audit.account_id),
             super::harmless(&audit.region),
             super::harmless(&audit.scope),
-            audit.started_at
+            super::moment(audit)
         ));
         self.line("");
         self.paragraph(0, self.paint.faint, super::NATURE);
