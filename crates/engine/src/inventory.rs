@@ -310,6 +310,9 @@ pub async fn collect<K: Copy + Into<Reader>>(
         let hidden: Vec<Reader> =
             readers.iter().filter(|reader| hidden.contains(reader.kind)).copied().collect();
         if hidden.is_empty() || Instant::now() + pause > give_up {
+            let resources: usize = inventory.resources.values().map(Vec::len).sum();
+            let errors = inventory.errors.len();
+            tracing::info!(kinds = readers.len(), resources, errors, "read what runs");
             return inventory;
         }
         tracing::debug!(?hidden, "created moments ago and not shown yet");
