@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+use serde_json::Value;
 use tests::{Desk, Served, python};
 
 #[test]
@@ -16,6 +19,20 @@ fn deploy_builds_the_stack_and_a_second_deploy_finds_nothing_to_do() {
     assert!(second.stdout.contains("Nothing to do."), "{}", second.stdout);
     assert_eq!(state, snapshot_of(&desk), "no write call");
     desk.xtask(&["plan", "--detailed-exitcode"]).exits(0);
+}
+
+#[test]
+fn the_first_deploy_takes_the_steps_that_the_readme_says() {
+    let desk = Desk::embedded();
+    let deployed = desk.xtask(&["deploy", "--json"]).exits(0).json();
+    let planned = |change: &str| {
+        let actions = deployed["plan"]["actions"].as_array().unwrap().iter();
+        actions.filter(|action| action["action"] == change).count()
+    };
+    assert_eq!((planned("create"), planned("update")), (96, 1));
+    let done = deployed["run"]["done"].as_array().unwrap();
+    let created = done.iter().filter(|step| step["what"] == "create").count();
+    assert_eq!(created, 96, "each of them once");
 }
 
 /// The account's files: a write call changes at least one of them.
@@ -169,4 +186,152 @@ fn usage_errors_exit_with_two() {
     desk.xtask(&["dploy"]).exits(2);
     let unreachable = Desk::at("http://127.0.0.1:9");
     unreachable.xtask(&["plan"]).exits(3);
+}
+
+#[test]
+fn each_v_says_more() {
+    let desk = Desk::embedded();
+    let attribute = "cidr_block: \"10.0.0.0/16\"";
+    let plain = desk.xtask(&["plan"]).exits(0);
+    assert!(!plain.stdout.contains(attribute), "{}", plain.stdout);
+    assert!(!plain.stderr.contains("INFO"), "{}", plain.stderr);
+
+    let attributes = desk.xtask(&["plan", "-v"]).exits(0);
+    assert!(attributes.stdout.contains(attribute), "{}", attributes.stdout);
+    assert!(attributes.stderr.contains("read what runs"), "{}", attributes.stderr);
+    assert!(!attributes.stderr.contains("DEBUG"), "{}", attributes.stderr);
+
+    let engine = desk.xtask(&["deploy", "-vv"]).exits(0);
+    let is_step = |line: &str| line.contains("DEBUG") && line.contains("network/vpc");
+    assert!(engine.stderr.lines().any(is_step), "{}", engine.stderr);
+    assert!(!engine.stderr.contains("TRACE"), "{}", engine.stderr);
+
+    let calls = desk.xtask(&["plan", "-vvv"]).exits(0);
+    assert!(calls.stderr.contains("ec2:DescribeVpcs"), "{}", calls.stderr);
+}
+
+#[test]
+fn a_simulation_says_what_will_happen_on_aws_and_changes_nothing() {
+    let desk = Desk::embedded();
+    let said = desk.xtask(&["deploy", "--simulate"]).exits(0).stdout;
+    for part in ["96 to create", "Expected on AWS: ", "Critical path:", "data/cache"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let simulated = desk.xtask(&["deploy", "--simulate", "--json"]).exits(0).json();
+    assert_eq!(simulated["plan"]["actions"].as_array().map(Vec::len), Some(97));
+    let seconds = simulated["seconds"].as_f64().unwrap();
+    assert!((600.0..900.0).contains(&seconds), "what docs/timing.md says, roughly: {seconds}");
+    assert!(!critical_path(&simulated).is_empty());
+    desk.xtask(&["outputs"]).exits(2);
+
+    desk.xtask(&["deploy"]).exits(0);
+    let nothing = desk.xtask(&["deploy", "--simulate"]).exits(0).stdout;
+    assert!(nothing.contains("Expected on AWS: nothing to do."), "{nothing}");
+    let state = snapshot_of(&desk);
+    for args in [&["destroy", "--simulate"][..], &["destroy", "--simulate", "--allow-data-loss"]] {
+        let said = desk.xtask(args).exits(0).stdout;
+        assert!(said.contains("Expected on AWS: ") && said.contains("Critical path:"), "{said}");
+        // Where something stays, there is no end of the stack to wait for.
+        let waits = said.contains("Then 1 min in which AWS may still show what is gone: ");
+        assert_eq!(waits, args.contains(&"--allow-data-loss"), "{said}");
+    }
+    let args = ["destroy", "--simulate", "--allow-data-loss", "--json"];
+    let simulated = desk.xtask(&args).exits(0).json();
+    let seconds = |value: &Value| value.as_f64().unwrap();
+    let last = seconds(&simulated["seconds"]) - seconds(&simulated["timeline"]["seconds"]);
+    assert!((last - 60.0).abs() < 0.01, "{last}");
+    assert_eq!(state, snapshot_of(&desk), "no write call");
+}
+
+/// The resources on the critical path of `--simulate --json`.
+fn critical_path(simulated: &Value) -> Vec<String> {
+    let timeline = &simulated["timeline"];
+    let spans = timeline["spans"].as_array().unwrap();
+    let steps = timeline["critical_path"].as_array().unwrap().iter();
+    let on = |step: &Value| spans.iter().find(|span| span["step"] == *step).unwrap();
+    steps.map(|step| on(step)["resource"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_timeline_is_a_picture_that_needs_nothing_but_itself() {
+    let desk = Desk::embedded();
+    let args = ["deploy", "--simulate", "--timeline", "will.svg", "--json"];
+    let simulated = desk.xtask(&args).exits(0).json();
+    let will = Picture::read(&desk, "will.svg");
+    assert!(will.text.contains("student-dev: deploy, expected on AWS"), "{}", will.text);
+    let marked = will.of_class("critical");
+    let longest = ["data/cache", "compute/service"];
+    for resource in longest {
+        assert!(critical_path(&simulated).iter().any(|on| on == resource), "{resource}");
+        assert!(marked.contains(&resource), "{resource}: {marked:?}");
+    }
+
+    desk.xtask(&["deploy", "--timeline", "did.svg"]).exits(0);
+    let did = Picture::read(&desk, "did.svg");
+    assert!(did.text.contains("student-dev: deploy: "), "{}", did.text);
+    assert!(!did.of_class("critical").is_empty());
+}
+
+/// An SVG picture, taken apart.
+struct Picture {
+    text: String,
+    /// The texts in it, each with its classes.
+    labels: Vec<(String, String)>,
+}
+
+impl Picture {
+    /// Reads it as XML, and refuses whatever leads out of it.
+    fn read(desk: &Desk, name: &str) -> Self {
+        let text = std::fs::read_to_string(desk.path().join(name)).unwrap();
+        let mut reader = Reader::from_str(&text);
+        let mut depth = 0;
+        let mut class = String::new();
+        let mut labels = Vec::new();
+        loop {
+            match reader.read_event().unwrap() {
+                Event::Start(tag) => {
+                    class = attributes(&tag);
+                    depth += 1;
+                }
+                Event::Empty(tag) => {
+                    attributes(&tag);
+                }
+                Event::End(_) => {
+                    class.clear();
+                    depth -= 1;
+                }
+                Event::Text(label) => {
+                    let label = label.decode().unwrap().into_owned();
+                    assert!(!label.contains("url(") && !label.contains("@import"), "{label}");
+                    labels.push((class.clone(), label));
+                }
+                Event::GeneralRef(_) => {}
+                Event::Eof => break,
+                other => panic!("{name} holds {other:?}"),
+            }
+        }
+        assert_eq!(depth, 0, "every element of {name} is closed");
+        Self { text, labels }
+    }
+
+    fn of_class(&self, wanted: &str) -> Vec<&str> {
+        let has = |class: &str| class.split(' ').any(|class| class == wanted);
+        self.labels.iter().filter(|(class, _)| has(class)).map(|(_, label)| &**label).collect()
+    }
+}
+
+/// The class of an element. None of its attributes names another file.
+fn attributes(tag: &BytesStart<'_>) -> String {
+    let mut class = String::new();
+    for attribute in tag.attributes() {
+        let attribute = attribute.unwrap();
+        let name = String::from_utf8(attribute.key.into_inner().to_vec()).unwrap();
+        let value = String::from_utf8(attribute.value.to_vec()).unwrap();
+        let leads_out = name.ends_with("href") || name == "src" || value.contains("url(");
+        assert!(!leads_out, "{name}={value}");
+        if name == "class" {
+            class = value;
+        }
+    }
+    class
 }

@@ -48,7 +48,7 @@ pub struct Common {
     /// Print one JSON document on standard output
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say more: attributes in plans (-v), what the engine does (-vv), every call (-vvv)
+    /// Say more: attributes in plans and what was read (-v), what the engine does (-vv), every call (-vvv)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }

@@ -64,12 +64,23 @@ async fn run(cli: &Cli) -> Result<ExitCode, Failure> {
 /// and with them passwords.
 fn start_log(common: &Common) {
     let level = match common.verbose {
-        0 | 1 => "warn",
+        0 => "warn",
+        1 => "info",
         2 => "debug",
         _ => "trace",
     };
-    let ours =
-        ["xtask", "engine", "network", "security", "data", "compute", "api", "account", "local"];
+    let ours = [
+        "xtask",
+        "engine",
+        "network",
+        "security",
+        "data",
+        "compute",
+        "api",
+        "account",
+        "compliance",
+        "local",
+    ];
     let filter = ours.map(|name| format!("{name}={level}")).join(",");
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))

@@ -188,7 +188,12 @@ impl<'a> Wiring<'a> {
 
     /// Takes a layer's mistakes as faults of keys that begin with `section`.
     fn blame(&mut self, section: &str, mistakes: impl IntoIterator<Item = Mistake>) {
-        self.faults.extend(mistakes.into_iter().map(|Mistake { field, message }| {
+        // How many subnets there are follows from the number of zones, which the configuration's own check judges.
+        let of_zones = |field: &str| {
+            matches!(field.rsplit('.').next(), Some("subnets" | "zones" | "availability_zones"))
+        };
+        let mistakes = mistakes.into_iter().filter(|mistake| !of_zones(&mistake.field));
+        self.faults.extend(mistakes.map(|Mistake { field, message }| {
             Fault::new(
                 if section.is_empty() { field } else { format!("{section}.{field}") },
                 message,
@@ -341,7 +346,6 @@ impl<'a> Wiring<'a> {
         };
         let has = |service: &str| config.endpoints.iter().any(|wanted| wanted == service);
         let zones = self.site.zones.iter().enumerate().map(|(at, name)| {
-            // Lists of another length are faults that the configuration's own check reports.
             let of = |cidrs: &[Ipv4Net]| cidrs.get(at).copied().unwrap_or(config.cidr);
             Zone {
                 name: name.clone(),
@@ -361,6 +365,7 @@ impl<'a> Wiring<'a> {
             flow_logs,
             endpoints: Endpoints {
                 s3: has("s3"),
+                dynamodb: has("dynamodb"),
                 kms: has("kms"),
                 secretsmanager: has("secretsmanager"),
                 logs: has("logs"),
@@ -373,7 +378,11 @@ impl<'a> Wiring<'a> {
             admit: config.admit.clone(),
             ..NetworkSpec::within(config.cidr, self.site.zones.iter().cloned())
         };
-        let problems = network::validate(&spec);
+        // Where lists have other lengths than there are zones, the configuration's own check has said so.
+        let lists = [&config.public_cidrs, &config.private_cidrs, &config.data_cidrs];
+        let complete = lists.map(Vec::len).into_iter().min().unwrap_or_default();
+        let zones = spec.zones.iter().take(complete).cloned().collect();
+        let problems = network::validate(&NetworkSpec { zones, ..spec.clone() });
         let problems = problems.into_iter();
         self.blame("", problems.map(|it| Mistake::new(network_key(&it.field), it.message)));
         network::declare(&mut self.stack, &spec, &place)
@@ -498,9 +507,6 @@ impl<'a> Wiring<'a> {
         let (config, place) = (self.config, self.place());
         let certificate = match &config.certificate.arn {
             Some(arn) => {
-                if let Err(why) = compute::validate::certificate_arn(arn, &self.site.region) {
-                    self.faults.push(Fault::new("certificate.arn", why));
-                }
                 if self.site.is_real && config.certificate.host.is_none() {
                     self.faults.push(Fault::new(
                         "certificate.arn",
@@ -679,7 +685,7 @@ fn network_key(field: &str) -> String {
         Some((index, "public")) => format!("public_cidrs[{index}]"),
         Some((index, "private")) => format!("private_cidrs[{index}]"),
         Some((index, "isolated")) => format!("data_cidrs[{index}]"),
-        Some(_) => "availability_zones".into(),
+        Some((index, _)) => format!("availability_zones[{index}]"),
         None if field == "zones" => "availability_zones".into(),
         None if field.starts_with("endpoints.") => "endpoints".into(),
         None => field.into(),

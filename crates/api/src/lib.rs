@@ -4,7 +4,7 @@
 //! to an access log that names the caller, and goes over the VPC link, with TLS, to an application
 //! load balancer in private subnets.
 //!
-//! [`declare`] composes the layer into a larger stack; [`provision`] brings it up by itself:
+//! [`provision`] brings the layer up by itself, [`declare`] composes it into a larger stack. By itself:
 //!
 //! ```
 //! use api::{ApiSpec, provision};
@@ -49,6 +49,53 @@
 //! };
 //! let up = provision(&aws, StackName::new("student", "dev"), &spec).await?;
 //! assert!(up.url.ends_with(".execute-api.us-east-1.amazonaws.com/prod"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In one stack with a network and a load balancer, of which none exists yet:
+//!
+//! ```
+//! use api::{ApiSpec, Route};
+//! use compute::LoadBalancer;
+//! use compute::load_balancer::dns_name;
+//! use compute::log_group::{LogGroupSpec, declare_log_group};
+//! use compute::roles::ApiGatewayLogRole;
+//! use engine::plan::Options;
+//! use engine::{Aws, Place, Stack, StackName, Tags, Target, deploy};
+//! use network::NetworkSpec;
+//! use security::{KeysSpec, declare_keys};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let target = Target::Embedded(local::ControlPlane::in_memory().http_client());
+//! # let aws = Aws::connect(target, Some("us-east-1")).await?;
+//! let place = Place::of(&aws);
+//! let mut stack = Stack::new(StackName::new("registrar", "dev"), Tags::new());
+//! let keys = declare_keys(&mut stack, &KeysSpec::new(place.clone()));
+//! let spec = NetworkSpec::in_zones(["us-east-1a", "us-east-1b"]);
+//! let network = network::declare(&mut stack, &spec, &place);
+//! let balancer =
+//!     LoadBalancer::internal("registrar", &network.private_subnets, network.load_balancer);
+//! let balancer = stack.add("registrar/balancer", balancer);
+//! let log = LogGroupSpec::new("/api/registrar", keys.logs).kept_for(2557);
+//! let log = declare_log_group(&mut stack, "registrar/access-log", &log);
+//!
+//! let spec = ApiSpec {
+//!     routes: vec![Route::new("GET", "/transcripts/{id}")],
+//!     subnets: network.private_subnets.into_iter().collect(),
+//!     vpc_link_security_group: network.link,
+//!     load_balancer: balancer.arn(),
+//!     load_balancer_host: dns_name(&balancer),
+//!     access_log_group: log.arn(),
+//!     cloudwatch_role: Some(ApiGatewayLogRole.declare(&mut stack, &place)),
+//!     ..ApiSpec::default()
+//! };
+//! let api = api::declare(&mut stack, &spec);
+//!
+//! let kinds = [security::KINDS, network::KINDS, compute::KINDS, api::KINDS].concat();
+//! let deployed = deploy::up(&aws, &stack, &kinds, Options::default()).await?;
+//! assert!(api.resolve(&deployed)?.url.ends_with(".execute-api.us-east-1.amazonaws.com/prod"));
 //! # Ok(())
 //! # }
 //! ```

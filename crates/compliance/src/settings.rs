@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What controls measure against.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// The least that must be kept.
     pub floors: Floors,
@@ -25,7 +25,7 @@ pub struct Settings {
 
 /// The least that must be kept, in days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Floors {
     /// Logs.
     pub log_retention_days: i32,

@@ -1,26 +1,4 @@
 //! The layer as a whole: a service on Fargate behind an internal load balancer with TLS, which scales.
-//!
-//! ```
-//! # mod support { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/mod.rs")); }
-//! use compute::{ComputeSpec, Workload, provision};
-//! use engine::{Aws, StackName, Target};
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let plane = local::ControlPlane::in_memory();
-//! let aws = Aws::connect(Target::Embedded(plane.http_client()), Some("us-east-1")).await?;
-//!
-//! // A VPC, roles, a certificate, a bucket, a file system: what exists, or what other layers make.
-//! let inputs = support::inputs(&aws, "docs").await;
-//! let workload = Workload { image: "registry/student-api:1.4.2".into(), ..Workload::default() };
-//! let spec = ComputeSpec { workload, inputs };
-//!
-//! let made = provision(&aws, StackName::new("student", "docs"), &spec).await?;
-//! assert_eq!(made.service_name, "student-api-service-docs");
-//! assert!(made.dns_name.starts_with("internal-student-alb-docs-"));
-//! # Ok(())
-//! # }
-//! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -353,20 +331,18 @@ pub fn declare(stack: &mut Stack, spec: &ComputeSpec) -> Compute {
     let load_balancer = stack.add_tagged(
         "compute/load-balancer",
         LoadBalancer {
-            name: names.of("alb"),
-            load_balancer_type: "application".into(),
-            internal: true,
-            subnets: inputs.subnets.iter().cloned().collect(),
-            security_groups: BTreeSet::from([inputs.load_balancer_security_group.clone()]),
             deletion_protection: workload.deletion_protection,
-            drop_invalid_header_fields: true,
             desync_mitigation_mode: workload.desync_mitigation_mode.clone(),
-            http2: true,
             idle_timeout_seconds: workload.idle_timeout_seconds,
             access_logs: Some(AccessLogs {
                 bucket: inputs.access_log_bucket.clone(),
                 prefix: workload.access_log_prefix.clone(),
             }),
+            ..LoadBalancer::internal(
+                names.of("alb"),
+                &inputs.subnets,
+                inputs.load_balancer_security_group.clone(),
+            )
         },
         named("alb"),
     );
@@ -671,10 +647,11 @@ pub fn validate(name: &StackName, spec: &ComputeSpec) -> Vec<Mistake> {
         "subnets",
         "are fewer than two: a load balancer needs two availability zones",
     );
-    for path in workload.scratch.iter().chain([&workload.mount_path]) {
+    let scratch = workload.scratch.iter().map(|path| ("scratch", path));
+    for (field, path) in scratch.chain([("mount_path", &workload.mount_path)]) {
         check(
             path.starts_with('/') && path.len() > 1,
-            "scratch, mount_path",
+            field,
             &format!("{path:?} is no absolute path below /"),
         );
     }

@@ -56,6 +56,30 @@ pub struct AccessLogs {
     pub prefix: String,
 }
 
+impl LoadBalancer {
+    /// An application load balancer with private addresses, as AWS makes it but for header fields that HTTP does not
+    /// allow, which it drops. It records nothing: see [`access_logs`](Self::access_logs).
+    pub fn internal(
+        name: impl Into<String>,
+        subnets: &[Ref<SubnetId<Private>>],
+        security_group: Ref<SecurityGroupId>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            load_balancer_type: "application".into(),
+            internal: true,
+            subnets: subnets.iter().cloned().collect(),
+            security_groups: BTreeSet::from([security_group]),
+            deletion_protection: false,
+            drop_invalid_header_fields: true,
+            desync_mitigation_mode: "defensive".into(),
+            http2: true,
+            idle_timeout_seconds: 60,
+            access_logs: None,
+        }
+    }
+}
+
 /// The load balancer's host name.
 pub fn dns_name(load_balancer: &Handle<LoadBalancer>) -> Ref<HostName> {
     load_balancer.output("dns_name")

@@ -74,7 +74,7 @@ pub struct Registration {
 
 /// How one revision takes the place of another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Deployment {
     /// `ROLLING`, `BLUE_GREEN`, `LINEAR` or `CANARY`.
     pub strategy: String,

@@ -35,7 +35,7 @@ pub struct FilesSpec {
 pub struct FilesSettings {
     /// How throughput is granted.
     pub throughput: Throughput,
-    /// When files move to cheaper storage.
+    /// When files move to cheaper storage. 0 days: never.
     pub lifecycle: Lifecycle,
     /// Whether AWS Backup backs it up daily, beside any plan of ours.
     pub backups: bool,
@@ -129,7 +129,7 @@ pub fn declare(stack: &mut Stack, spec: &FilesSpec) -> Files {
         key: Some(spec.key.clone()),
         performance_mode: "generalPurpose".into(),
         throughput: settings.throughput,
-        lifecycle: settings.lifecycle,
+        lifecycle: lifecycle(settings),
         policy: Some(guard()),
         backups: settings.backups,
     };
@@ -169,6 +169,16 @@ pub fn declare(stack: &mut Stack, spec: &FilesSpec) -> Files {
         access_point: access_point.ready().id(),
         access_point_arn: access_point.arn(),
         mount_targets,
+    }
+}
+
+/// The lifecycle that is meant: a choice that leaves a field out has its default, so "never" is a number, too.
+fn lifecycle(settings: &FilesSettings) -> Lifecycle {
+    let days = |days: Option<u16>| days.filter(|days| *days > 0);
+    Lifecycle {
+        infrequent_access_after_days: days(settings.lifecycle.infrequent_access_after_days),
+        archive_after_days: days(settings.lifecycle.archive_after_days),
+        ..settings.lifecycle
     }
 }
 
@@ -217,8 +227,8 @@ pub fn validate(name: &StackName, spec: &FilesSpec) -> Vec<Mistake> {
     let mode = octal && (3..=4).contains(&settings.permissions.len());
     let message = format!("{} is not a mode of three or four octal digits", settings.permissions);
     problems.unless(mode, "permissions", message);
-    let ia = settings.lifecycle.infrequent_access_after_days;
-    let archive = settings.lifecycle.archive_after_days;
+    let Lifecycle { infrequent_access_after_days: ia, archive_after_days: archive, .. } =
+        lifecycle(settings);
     for (field, days) in [("infrequent_access_after_days", ia), ("archive_after_days", archive)] {
         let known = days.is_none_or(|days| DAYS.contains(&days));
         let message = format!("{} is none of {DAYS:?}", days.unwrap_or_default());
@@ -258,6 +268,9 @@ mod tests {
             settings: FilesSettings::default(),
         };
         assert_eq!(validate(&name, &spec), []);
+        spec.settings.lifecycle.infrequent_access_after_days = Some(0);
+        assert_eq!(validate(&name, &spec), [], "never is a choice");
+        spec.settings.lifecycle.infrequent_access_after_days = Some(30);
         spec.settings.uid = 0;
         spec.settings.path = "records".into();
         spec.settings.permissions = "rwx".into();

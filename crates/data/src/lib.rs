@@ -51,6 +51,43 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Or [`declare`] a part in one stack with other layers, whose references it takes:
+//!
+//! ```
+//! use data::{DataSpec, FilesSettings, FilesSpec};
+//! use engine::plan::Options;
+//! use engine::{Aws, Place, Stack, StackName, Tags, Target, deploy};
+//! use network::NetworkSpec;
+//! use security::{KeysSpec, declare_keys};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let target = Target::Embedded(local::ControlPlane::in_memory().http_client());
+//! # let aws = Aws::connect(target, Some("us-east-1")).await?;
+//! let place = Place::of(&aws);
+//! let mut stack = Stack::new(StackName::new("registrar", "dev"), Tags::new());
+//! let keys = declare_keys(&mut stack, &KeysSpec::new(place.clone()));
+//! let spec = NetworkSpec::in_zones(["us-east-1a", "us-east-1b"]);
+//! let network = network::declare(&mut stack, &spec, &place);
+//!
+//! let files = FilesSpec {
+//!     subnets: network.isolated_subnets,
+//!     security_group: network.file_system,
+//!     key: keys.efs,
+//!     settings: FilesSettings::default(),
+//! };
+//! let spec = DataSpec { files: Some(files), ..Default::default() };
+//! assert_eq!(data::validate(stack.name(), &spec), []);
+//! let data = data::declare(&mut stack, &spec);
+//!
+//! let kinds = [security::KINDS, network::KINDS, data::KINDS].concat();
+//! let deployed = deploy::up(&aws, &stack, &kinds, Options::default()).await?;
+//! let files = data.files.ok_or("they were asked for")?.resolve(&deployed)?;
+//! assert!(files.file_system_id.starts_with("fs-"));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod access_point;
 pub mod backup;

@@ -34,6 +34,9 @@ use tokio::sync::OnceCell;
 
 use crate::error::{ApiError, Error, Result};
 
+/// How long AWS may take to show everywhere what was made or removed.
+pub const CONSISTENCY_WINDOW: Duration = Duration::from_secs(60);
+
 /// Where the calls go.
 #[derive(Debug, Clone)]
 pub enum Target {
@@ -281,7 +284,7 @@ impl Aws {
 
     /// How long AWS may take to show something that it has created. Imitations show it at once.
     pub fn consistency_window(&self) -> Duration {
-        if self.is_real() { Duration::from_secs(60) } else { Duration::ZERO }
+        if self.is_real() { CONSISTENCY_WINDOW } else { Duration::ZERO }
     }
 
     /// The client of a service, made once. Use the [`client!`](crate::client) macro.

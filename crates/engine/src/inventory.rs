@@ -314,6 +314,9 @@ pub async fn collect<K: Copy + Into<Reader>>(
     loop {
         let hidden = journal.hidden(&inventory, &readers);
         if hidden.is_empty() || Instant::now() + pause > give_up {
+            let resources: usize = inventory.resources.values().map(Vec::len).sum();
+            let errors = inventory.errors.len();
+            tracing::info!(kinds = readers.len(), resources, errors, "read what runs");
             return inventory;
         }
         tracing::debug!(?hidden, "created moments ago and not shown yet");

@@ -146,8 +146,11 @@ pub fn declare(stack: &mut Stack, spec: &NetworkSpec, place: &Place) -> Network 
     }
     table(stack, &vpc, "isolated", &isolated, None);
 
-    let s3 = spec.endpoints.s3.then(|| s3_endpoint(stack, &vpc, place, private_tables));
-    let groups = Groups::declare(stack, spec, &vpc, s3.as_ref());
+    let gateways = spec.endpoints.gateways().into_iter().filter(|(_, on)| *on);
+    let gateways: Vec<_> = gateways
+        .map(|(service, _)| gateway_endpoint(stack, &vpc, place, service, &private_tables))
+        .collect();
+    let groups = Groups::declare(stack, spec, &vpc, &gateways);
     for (service, on) in spec.endpoints.interfaces() {
         if on {
             interface_endpoint(stack, &vpc, place, service, &private, &groups.endpoints);
@@ -277,31 +280,40 @@ fn own_account_only(place: &Place) -> Value {
     })
 }
 
-fn s3_endpoint(
+/// What ECR needs of S3: it keeps the layers of images in a bucket of AWS's own, and hands out signed addresses.
+fn image_layers(place: &Place) -> Value {
+    let (region, partition) = (&place.region, place.partition());
+    let layers = format!("arn:{partition}:s3:::prod-{region}-starport-layer-bucket/*");
+    json!({
+        "Sid": "ImageLayers", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+        "Resource": layers,
+    })
+}
+
+fn gateway_endpoint(
     stack: &mut Stack,
     vpc: &Handle<Vpc>,
     place: &Place,
-    tables: Vec<Ref<RouteTableId>>,
+    service: &str,
+    tables: &[Ref<RouteTableId>],
 ) -> Handle<VpcEndpoint> {
-    let (region, partition) = (&place.region, place.partition());
-    // ECR keeps the layers of images in a bucket of AWS's own, and hands out signed addresses.
-    let layers = format!("arn:{partition}:s3:::prod-{region}-starport-layer-bucket/*");
-    let image_layers = json!({
-        "Sid": "ImageLayers", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
-        "Resource": layers,
-    });
+    let mut statements = vec![own_account_only(place)];
+    if service == "s3" {
+        statements.push(image_layers(place));
+    }
+    let name = format!("endpoint-{service}");
     let endpoint = VpcEndpoint {
         vpc_id: vpc.id(),
-        service_name: format!("com.amazonaws.{region}.s3"),
+        service_name: format!("com.amazonaws.{}.{service}", place.region),
         endpoint_type: EndpointType::Gateway,
-        policy: Policy::new(vec![own_account_only(place), image_layers]),
+        policy: Policy::new(statements),
         private_dns: false,
         subnet_ids: BTreeSet::new(),
         security_group_ids: BTreeSet::new(),
-        route_table_ids: tables.into_iter().collect(),
+        route_table_ids: tables.iter().cloned().collect(),
     };
-    let tags = tagged(stack, "endpoint-s3", &Tags::new());
-    stack.add_tagged("network/endpoint-s3", endpoint, tags)
+    let tags = tagged(stack, &name, &Tags::new());
+    stack.add_tagged(format!("network/{name}"), endpoint, tags)
 }
 
 fn interface_endpoint(
@@ -353,7 +365,7 @@ impl Groups {
         stack: &mut Stack,
         spec: &NetworkSpec,
         vpc: &Handle<Vpc>,
-        s3: Option<&Handle<VpcEndpoint>>,
+        gateways: &[Handle<VpcEndpoint>],
     ) -> Self {
         let later = |thing: &str| Handle::<SecurityGroup>::later(logical_id(thing)).id();
         let groups = Self {
@@ -377,10 +389,10 @@ impl Groups {
         if spec.endpoints.interfaces().iter().any(|(_, on)| *on) {
             out_of_service.insert(rule(ENDPOINT_PORT, &groups.endpoints, "AWS APIs"));
         }
-        if let Some(s3) = s3 {
-            let addresses = Peer::PrefixList(s3.ready().output("prefix_list_id"));
-            let s3 = Rule { description: None, ..Rule::tcp(ENDPOINT_PORT, addresses, "") };
-            out_of_service.insert(s3);
+        for gateway in gateways {
+            let addresses = Peer::PrefixList(gateway.ready().output("prefix_list_id"));
+            let rule = Rule { description: None, ..Rule::tcp(ENDPOINT_PORT, addresses, "") };
+            out_of_service.insert(rule);
         }
         if spec.service_https_egress == HttpsEgress::Internet {
             let anywhere = Peer::Cidr(EVERYWHERE.into());

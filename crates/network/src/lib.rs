@@ -4,8 +4,7 @@
 //! NAT gateways stands, private ones for what runs, isolated ones for what is kept. Who may talk to
 //! whom is said by security groups that name each other; nothing may talk to everybody.
 //!
-//! To compose it into a stack of your own, [`declare`] it and use the references that you get. On its
-//! own, [`provision`] it:
+//! On its own, [`provision`] it:
 //!
 //! ```
 //! use engine::{Aws, StackName, Target};
@@ -22,6 +21,42 @@
 //! let network = network::provision(&aws, StackName::new("student", "dev"), &spec).await?;
 //! assert!(network.vpc_id.starts_with("vpc-"));
 //! assert_eq!(network.isolated_subnet_ids.len(), 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! To compose it into a stack of your own, [`declare`] it and use the references that you get. Nothing exists
+//! yet, so they are promises: the engine makes each resource once those that it refers to are there.
+//!
+//! ```
+//! use std::collections::BTreeSet;
+//!
+//! use engine::plan::Options;
+//! use engine::{Aws, Place, Stack, StackName, Tags, Target, deploy};
+//! use network::{KINDS, NetworkSpec, Peer, Rule, SecurityGroup};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let target = Target::Embedded(local::ControlPlane::in_memory().http_client());
+//! # let aws = Aws::connect(target, Some("us-east-1")).await?;
+//! let mut stack = Stack::new(StackName::new("registrar", "dev"), Tags::new());
+//! let spec = NetworkSpec::in_zones(["us-east-1a", "us-east-1b"]);
+//! let network = network::declare(&mut stack, &spec, &Place::of(&aws));
+//!
+//! // A resource of the team's own: a group for nightly reports, which goes to the database only.
+//! let postgres = Rule::tcp(5432, Peer::SecurityGroup(network.database.clone()), "PostgreSQL");
+//! let reports = SecurityGroup {
+//!     group_name: stack.name().of("reports"),
+//!     description: "Nightly reports".into(),
+//!     vpc_id: network.vpc.clone(),
+//!     ingress: BTreeSet::new(),
+//!     egress: BTreeSet::from([postgres]),
+//! };
+//! let reports = stack.add("registrar/reports", reports);
+//!
+//! let deployed = deploy::up(&aws, &stack, KINDS, Options::default()).await?;
+//! assert!(deployed.resolve(&network.vpc)?.starts_with("vpc-"));
+//! assert!(deployed.resolve(&reports.id())?.starts_with("sg-"));
 //! # Ok(())
 //! # }
 //! ```

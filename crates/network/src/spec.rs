@@ -138,6 +138,8 @@ pub struct FlowLogsTo {
 pub struct Endpoints {
     /// S3, by a route. ECR keeps the layers of images there.
     pub s3: bool,
+    /// DynamoDB, by a route.
+    pub dynamodb: bool,
     /// KMS.
     pub kms: bool,
     /// Secrets Manager.
@@ -154,11 +156,13 @@ pub struct Endpoints {
     pub ssmmessages: bool,
 }
 
-/// All but that for sessions, which not every stack lets people have.
+/// All but those for DynamoDB, where this project keeps nothing, and for sessions, which not every stack lets
+/// people have.
 impl Default for Endpoints {
     fn default() -> Self {
         Self {
             s3: true,
+            dynamodb: false,
             kms: true,
             secretsmanager: true,
             logs: true,
@@ -174,6 +178,7 @@ impl Endpoints {
     /// None of them.
     pub const NONE: Self = Self {
         s3: false,
+        dynamodb: false,
         kms: false,
         secretsmanager: false,
         logs: false,
@@ -182,6 +187,11 @@ impl Endpoints {
         kinesis_streams: false,
         ssmmessages: false,
     };
+
+    /// Whether each service has a gateway endpoint, by the end of its name.
+    pub fn gateways(&self) -> [(&'static str, bool); 2] {
+        [("s3", self.s3), ("dynamodb", self.dynamodb)]
+    }
 
     /// Whether each service has an interface endpoint, by the end of its name.
     pub fn interfaces(&self) -> [(&'static str, bool); 7] {

@@ -1,6 +1,6 @@
 //! What is wrong with a specification, all of it at once, before anything is asked of AWS.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::Mistake;
 use ipnet::Ipv4Net;
@@ -18,31 +18,16 @@ pub fn validate(spec: &NetworkSpec) -> Vec<Mistake> {
         let message = format!("{} availability zones; two to four are needed", spec.zones.len());
         report("zones", message);
     }
-    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut ranges: Vec<(String, Ipv4Net)> = Vec::new();
+    let mut names = BTreeSet::new();
     for (at, zone) in spec.zones.iter().enumerate() {
         let field = format!("zones[{at}].name");
         if zone.name.is_empty() {
             report(&field, "a zone's name is missing".into());
-        } else if let Some(first) = names.insert(&zone.name, at) {
-            report(&field, format!("{} is zones[{first}] already", zone.name));
-        }
-        for (tier, range) in
-            [("public", zone.public), ("private", zone.private), ("isolated", zone.isolated)]
-        {
-            let field = format!("zones[{at}].{tier}");
-            size(range, &field, &mut report);
-            if !spec.cidr.contains(&range) {
-                report(&field, format!("{range} is not within the network's {}", spec.cidr));
-            }
-            for (other, taken) in &ranges {
-                if taken.contains(&range) || range.contains(taken) {
-                    report(&field, format!("{range} overlaps {taken} of {other}"));
-                }
-            }
-            ranges.push((field, range));
+        } else if !names.insert(&zone.name) {
+            report(&field, format!("{} is there twice", zone.name));
         }
     }
+    subnets(spec, &mut report);
     for (at, admission) in spec.admit.iter().enumerate() {
         let (field, range) = (format!("admit[{at}].cidr"), admission.cidr);
         whole(range, &field, &mut report);
@@ -104,6 +89,45 @@ pub fn validate(spec: &NetworkSpec) -> Vec<Mistake> {
     problems
 }
 
+/// The subnets' ranges. What is wrong is said once, of the range that it is wrong with.
+fn subnets(spec: &NetworkSpec, report: &mut impl FnMut(&str, String)) {
+    let ranges: Vec<(String, Ipv4Net)> = spec
+        .zones
+        .iter()
+        .enumerate()
+        .flat_map(|(at, zone)| {
+            [("public", zone.public), ("private", zone.private), ("isolated", zone.isolated)]
+                .map(|(tier, range)| (format!("zones[{at}].{tier}"), range))
+        })
+        .collect();
+    let is_inside = |range: &Ipv4Net| spec.cidr.contains(range);
+    let none_inside = !ranges.iter().any(|(_, range)| is_inside(range));
+    if none_inside && !ranges.is_empty() {
+        report("cidr", format!("no subnet lies within {}", spec.cidr));
+    }
+    for (at, (field, range)) in ranges.iter().enumerate() {
+        size(*range, field, report);
+        if !is_inside(range) {
+            if !none_inside {
+                report(field, format!("{range} is not within the network's {}", spec.cidr));
+            }
+            continue;
+        }
+        // Of two that overlap, the larger is in the way of the other; of two alike, the later.
+        let in_the_way_of: Vec<String> = ranges
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, other))| is_inside(other))
+            .filter(|(_, (_, other))| range.contains(other))
+            .filter(|(place, (_, other))| range != other || *place < at)
+            .map(|(_, (_, other))| other.to_string())
+            .collect();
+        if !in_the_way_of.is_empty() {
+            report(field, format!("{range} overlaps {}", in_the_way_of.join(", ")));
+        }
+    }
+}
+
 fn size(range: Ipv4Net, field: &str, report: &mut impl FnMut(&str, String)) {
     if !(16..=28).contains(&range.prefix_len()) {
         report(field, format!("{range} is a /{}; AWS takes /16 to /28", range.prefix_len()));
@@ -147,13 +171,28 @@ mod tests {
         spec.zones[1].isolated = net("10.0.22.0/30");
         spec.flow_log_interval = 90;
         let expected = [
-            "zones[0].public",
             "zones[1].name",
+            "zones[0].public",
             "zones[1].private",
             "zones[1].isolated",
             "flow_log_interval",
         ];
         assert_eq!(fields(&spec), expected);
+    }
+
+    #[test]
+    fn a_subnet_over_others_is_one_fault_that_names_them() {
+        let mut spec = NetworkSpec::in_zones(["a", "b"]);
+        spec.zones[1].private = net("10.0.16.0/20");
+        let said: Vec<String> = validate(&spec).iter().map(ToString::to_string).collect();
+        assert_eq!(said, ["zones[1].private: 10.0.16.0/20 overlaps 10.0.21.0/24, 10.0.22.0/24"]);
+    }
+
+    #[test]
+    fn another_network_under_the_same_subnets_is_one_fault() {
+        let mut spec = NetworkSpec::in_zones(["a", "b"]);
+        spec.cidr = net("10.40.0.0/16");
+        assert_eq!(fields(&spec), ["cidr"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use engine::inventory::collect;
 use engine::plan::{self, Change, Options};
 use engine::steps::{Steps, What};
 use engine::{
-    Aws, Deployed, Journal, Place, Plan, Scope, Stack, StackName, Target, client, deploy,
+    Aws, Deployed, Journal, LogicalId, Place, Plan, Scope, Stack, StackName, Target, client, deploy,
 };
 use network::{EbsEncryptionDefault, FlowLogsTo, HttpsEgress, KINDS, NetworkSpec, declare};
 
@@ -66,6 +66,25 @@ fn fields(plan: &Plan) -> Vec<String> {
             other => vec![format!("{}: {other}", action.resource)],
         })
         .collect()
+}
+
+#[tokio::test]
+async fn dynamodb_is_reached_by_a_route_and_a_rule_like_s3() {
+    let aws = aws().await;
+    let mut spec = spec();
+    spec.endpoints.dynamodb = true;
+    let stack = stack(&aws, "net-dynamo", &spec);
+    let deployed = up(&aws, &stack).await;
+    let live = |id: &str| &deployed.live[&LogicalId::new(id)];
+
+    let [s3, dynamodb] = ["s3", "dynamodb"].map(|it| live(&format!("network/endpoint-{it}")));
+    assert_eq!(dynamodb.spec["endpoint_type"], "gateway");
+    assert_eq!(dynamodb.spec["route_table_ids"], s3.spec["route_table_ids"]);
+    let list = dynamodb.output("prefix_list_id").unwrap();
+    let egress = &live("network/group-service").spec["egress"];
+    assert!(egress.to_string().contains(list), "{egress}");
+    assert_settled(&aws, &stack).await;
+    down(&aws, &stack).await;
 }
 
 async fn assert_settled(aws: &Aws, stack: &Stack) {

@@ -21,6 +21,30 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Composed with a bucket of the team's own, which one of the layer's keys encrypts:
+//!
+//! ```
+//! use engine::plan::Options;
+//! use engine::{Aws, Place, Stack, StackName, Tags, Target, deploy};
+//! use security::{Bucket, KINDS, SecuritySpec};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let target = Target::Embedded(local::ControlPlane::in_memory().http_client());
+//! # let aws = Aws::connect(target, Some("us-east-1")).await?;
+//! let mut stack = Stack::new(StackName::new("registrar", "dev"), Tags::new());
+//! let security = security::declare(&mut stack, &SecuritySpec::new(Place::of(&aws)));
+//!
+//! let bucket = Bucket::private("registrar-reports-dev", security.keys.logs.clone());
+//! let bucket = stack.add("registrar/reports", bucket);
+//!
+//! let deployed = deploy::up(&aws, &stack, KINDS, Options::default()).await?;
+//! assert_eq!(deployed.resolve(&bucket.id())?, "registrar-reports-dev");
+//! assert!(deployed.resolve(&security.keys.rds)?.starts_with("arn:aws:kms:us-east-1:"));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod account_public_access_block;
 pub mod alarm;

@@ -62,6 +62,7 @@ impl Session {
     /// The desired graph.
     pub async fn stack(&self) -> Result<FullStack, Failure> {
         let aws = &self.connection.aws;
+        refuse_faults(&self.source, self.config.check_region(aws.region()))?;
         let zones = match &self.config.network.availability_zones {
             Zones::Count(count) => network::availability_zones(aws, *count).await?,
             Zones::Named(names) => names.clone(),
@@ -318,13 +319,17 @@ fn say(text: String) {
 
 /// The configuration, with what the command line overrides; refused with everything that is wrong with it.
 pub fn configuration(common: &Common) -> Result<(Config, Source), Failure> {
-    let (mut config, source, mut faults) = Config::read(common.config.as_deref())?;
+    let (mut config, source, unread) = Config::read(common.config.as_deref())?;
     if let Some(environment) = &common.env {
         config.environment.clone_from(environment);
     }
-    faults.extend(config.check());
-    // The layers' own checks need no account: what they find is found before any call.
-    faults.extend(FullStack::declare(&config, &nowhere(common, &config)?).1);
+    if common.region.is_some() {
+        config.region.clone_from(&common.region);
+    }
+    let site = nowhere(common, &config)?;
+    // On AWS the profile may say which region it is.
+    let region = (!site.is_real || config.region.is_some()).then_some(site.region.as_str());
+    let faults = config.faults(unread, &site, region);
     refuse_faults(&source, faults)?;
     Ok((config, source))
 }
@@ -333,7 +338,7 @@ pub fn configuration(common: &Common) -> Result<(Config, Source), Failure> {
 fn nowhere(common: &Common, config: &Config) -> Result<Site, Failure> {
     Ok(Site {
         account_id: "000000000000".into(),
-        region: common.region.clone().or(config.region.clone()).unwrap_or("us-east-1".into()),
+        region: config.region.clone().unwrap_or("us-east-1".into()),
         zones: config.network.availability_zones.names_or_stand_ins(),
         is_real: target::choose(common)? == TargetName::Aws,
     })

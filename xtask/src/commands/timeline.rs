@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
+use engine::aws::CONSISTENCY_WINDOW;
+use engine::error::humane;
 use engine::plan::Plan;
 use engine::steps::Steps;
 use engine::timeline::{Expectation, Latency, Timeline};
@@ -38,6 +41,16 @@ pub fn expected(steps: &Steps, graph: &Stack) -> Timeline {
     Timeline::expected(steps, &expectation)
 }
 
+/// For how long a run on AWS keeps the lease once its steps are done: where nothing of the stack is left, until AWS shows
+/// that everywhere.
+fn last_look(plan: &Plan, stack: &Stack) -> Duration {
+    let nothing_left = stack.nodes().next().is_none() && plan.kept.is_empty();
+    match nothing_left && !plan.actions.is_empty() {
+        true => CONSISTENCY_WINDOW,
+        false => Duration::ZERO,
+    }
+}
+
 impl Session {
     /// Shows what a plan is expected to do on AWS, and when. Nothing is called.
     pub fn simulate(
@@ -54,10 +67,19 @@ impl Session {
         if let Some(path) = picture {
             self.draw(&timeline, &format!("{verb}, expected on AWS"), path)?;
         }
+        let last = last_look(plan, stack);
         if self.json {
-            return print_json(&json!({"plan": plan, "timeline": timeline}));
+            let seconds = (timeline.duration + last).as_secs_f64();
+            return print_json(&json!({"plan": plan, "timeline": timeline, "seconds": seconds}));
         }
         print!("\n{}", render::timeline::timeline(&timeline, "Expected on AWS", &paint_stdout()));
+        if !last.is_zero() {
+            println!(
+                "\nThen {} in which AWS may still show what is gone: {} in all.",
+                humane(last),
+                render::timeline::rounded(timeline.duration + last)
+            );
+        }
         Ok(())
     }
 

@@ -1,13 +1,24 @@
 //! What the types cannot say: values that AWS or the stack cannot have.
 
-use super::{Authorizer, Config, Fault};
+use super::{Authorizer, Config, Fault, Zones};
+use crate::stack::{FullStack, Site};
 
 /// The services that can be reached without leaving the network.
-const ENDPOINTS: &[&str] = &["s3", "kms", "secretsmanager", "logs", "ecr", "kinesis"];
+const ENDPOINTS: &[&str] = &["s3", "dynamodb", "kms", "secretsmanager", "logs", "ecr", "kinesis"];
 
 impl Config {
-    /// Every fault of the configuration, whatever layer it concerns.
-    pub fn check(&self) -> Vec<Fault> {
+    /// Every fault of the configuration that can be told without asking AWS anything: those of reading it, its
+    /// own and the layers'. Those of a region only where it is known.
+    pub fn faults(&self, unread: Vec<Fault>, site: &Site, region: Option<&str>) -> Vec<Fault> {
+        let mut found = self.check();
+        found.extend(region.map(|region| self.check_region(region)).unwrap_or_default());
+        found.extend(FullStack::declare(self, site).1);
+        found.retain(|fault| !unread.iter().any(|unread| fault.may_follow_from(unread)));
+        [unread, found].concat()
+    }
+
+    /// What the configuration as a whole may not say.
+    fn check(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         name(&mut faults, "project", &self.project, 12);
         name(&mut faults, "environment", &self.environment, 12);
@@ -68,13 +79,13 @@ impl Config {
             }
         }
         for (index, waiver) in audit.waivers.iter().enumerate() {
-            let mut fault =
-                |why: String| faults.push(Fault::new(format!("audit.waivers[{index}]"), why));
+            let mut fault = |key: &str, why: String| {
+                faults.push(Fault::new(format!("audit.waivers[{index}].{key}"), why));
+            };
             if compliance::control(&waiver.control).is_none() {
-                fault(format!(
-                    "{} is not a control: `cargo xtask controls` lists them",
-                    waiver.control
-                ));
+                let control = &waiver.control;
+                let why = format!("{control} is not a control: `cargo xtask controls` lists them");
+                fault("control", why);
             }
             for (key, text) in [
                 ("resource", &waiver.resource),
@@ -82,7 +93,7 @@ impl Config {
                 ("owner", &waiver.owner),
             ] {
                 if text.trim().is_empty() {
-                    fault(format!("{key} is empty: a waiver says what, why and who"));
+                    fault(key, "it is empty: a waiver says what, why and who".into());
                 }
             }
         }
@@ -91,26 +102,36 @@ impl Config {
     fn check_zones(&self, faults: &mut Vec<Fault>) {
         let network = &self.network;
         let zones = network.availability_zones.count();
+        let ranges = [
+            ("public_cidrs", network.public_cidrs.len()),
+            ("private_cidrs", network.private_cidrs.len()),
+            ("data_cidrs", network.data_cidrs.len()),
+        ];
+        let others: Vec<_> = ranges.iter().filter(|(_, ranges)| *ranges != zones).collect();
+        let zones_key = "network.availability_zones";
         if !(2..=4).contains(&zones) {
             faults.push(Fault::new(
-                "network.availability_zones",
+                zones_key,
                 format!("{zones} is not possible: expected two to four, so that losing one loses nothing"),
             ));
-        }
-        for (key, cidrs) in [
-            ("network.public_cidrs", &network.public_cidrs),
-            ("network.private_cidrs", &network.private_cidrs),
-            ("network.data_cidrs", &network.data_cidrs),
-        ] {
-            if cidrs.len() != zones {
-                faults.push(Fault::new(
-                    key,
-                    format!(
-                        "{} address ranges for {zones} availability zones: expected one for each",
-                        cidrs.len()
-                    ),
-                ));
-            }
+        } else if others.len() == ranges.len() {
+            // None of the lists fits: it is the number of zones that is out of place.
+            let lists = ranges.map(|(key, ranges)| format!("{ranges} in {key}"));
+            faults.push(Fault::new(
+                zones_key,
+                format!(
+                    "{zones} availability zones, and address ranges: {}; expected one for each zone",
+                    lists.join(", ")
+                ),
+            ));
+        } else {
+            faults.extend(others.into_iter().map(|(key, ranges)| {
+                let expected = "expected one for each";
+                Fault::new(
+                    format!("network.{key}"),
+                    format!("{ranges} address ranges for {zones} availability zones: {expected}"),
+                )
+            }));
         }
         for (index, service) in network.endpoints.iter().enumerate() {
             if !ENDPOINTS.contains(&service.as_str()) {
@@ -120,6 +141,27 @@ impl Config {
                 ));
             }
         }
+    }
+
+    /// What does not lie in the region where the stack is to be.
+    pub fn check_region(&self, region: &str) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if let Zones::Named(names) = &self.network.availability_zones {
+            for (index, zone) in names.iter().enumerate() {
+                if !zone.is_empty() && !is_zone_of(zone, region) {
+                    faults.push(Fault::new(
+                        format!("network.availability_zones[{index}]"),
+                        format!("{zone} is not a zone of {region}"),
+                    ));
+                }
+            }
+        }
+        if let Some(arn) = &self.certificate.arn
+            && let Err(why) = compute::validate::certificate_arn(arn, region)
+        {
+            faults.push(Fault::new("certificate.arn", why));
+        }
+        faults
     }
 
     fn check_security(&self, faults: &mut Vec<Fault>) {
@@ -194,6 +236,14 @@ fn tag(faults: &mut Vec<Fault>, key: &str, value: &str) {
     } else if !allowed(key) || !allowed(value) {
         faults.push(Fault::new(at, "expected letters, digits, spaces and _ . : / = + - @"));
     }
+}
+
+/// Whether a zone's name begins with its region's: `us-west-2a`, and the local zone `us-west-2-lax-1a`.
+fn is_zone_of(zone: &str, region: &str) -> bool {
+    zone.strip_prefix(region).is_some_and(|rest| {
+        let is_letter = rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_lowercase());
+        is_letter || (rest.starts_with('-') && rest.ends_with(|c: char| c.is_ascii_lowercase()))
+    })
 }
 
 /// Whether a name has the form of a region's. Which regions there are, AWS knows.

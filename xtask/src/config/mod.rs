@@ -5,6 +5,7 @@
 
 mod check;
 mod read;
+mod sample;
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ pub use read::{BadConfig, Fault, Source};
 
 /// The whole configuration. Every key has a default; the defaults are a complete stack.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The first part of every name.
     pub project: String,
@@ -109,7 +110,7 @@ impl Config {
 
 /// How many availability zones, or which.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number, or a list of names")]
 pub enum Zones {
     /// That many, the first that the region offers.
     Count(usize),
@@ -137,7 +138,7 @@ impl Zones {
 
 /// The network.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Network {
     /// The VPC's address range.
     pub cidr: Ipv4Net,
@@ -158,8 +159,8 @@ pub struct Network {
     pub flow_logs: bool,
     /// Addresses that groups admit beside the stack's own groups: a campus network behind a VPN.
     pub admit: Vec<Admission>,
-    /// The AWS services that are reached without leaving the network: `s3`, `kms`, `secretsmanager`,
-    /// `logs`, `ecr`, `kinesis`.
+    /// The AWS services that are reached without leaving the network: `s3`, `dynamodb`, `kms`,
+    /// `secretsmanager`, `logs`, `ecr`, `kinesis`.
     pub endpoints: Vec<String>,
 }
 
@@ -187,7 +188,7 @@ impl Default for Network {
 
 /// Keys, secrets, the trail and alarms.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Security {
     /// Days between two rotations of a key's material (90 to 2560).
     pub key_rotation_days: u32,
@@ -238,7 +239,7 @@ pub enum ObjectLock {
 
 /// Log groups.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Logs {
     /// Days for which logs are kept. One of the periods that CloudWatch Logs has, at least 365.
     pub retention_days: i32,
@@ -255,7 +256,7 @@ impl Default for Logs {
 
 /// The load balancer's certificate.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Certificate {
     /// The ACM certificate's ARN. Without one, the embedded and endpoint targets import a self-signed
     /// certificate; on AWS it is required.
@@ -288,7 +289,7 @@ pub const PLACEHOLDER_IMAGE: &str = "public.ecr.aws/docker/library/python:3.13.1
 
 /// The REST API.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Api {
     /// The stage's name.
     pub stage: String,
@@ -353,7 +354,7 @@ impl Default for Api {
 
 /// What guards the whole account. Off by default, because other stacks share the account.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Guards {
     /// GuardDuty.
     pub guardduty: bool,

@@ -1,6 +1,10 @@
 //! Reading the file: all faults at once, each at its place.
+//!
+//! serde gives up at the first value that it cannot read. So the file is read again and again: each time the
+//! value that was wrong is noted and taken out, until what is left can be read.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -8,10 +12,11 @@ use std::path::Path;
 use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 use serde::Deserialize;
 use thiserror::Error;
-use toml::de::{DeTable, DeValue};
-use toml::{Spanned, Table, Value};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::Config;
+use super::sample::{is_free, sample, usual};
 
 /// The default name of the file.
 pub const DEFAULT_FILE: &str = "ferpa.toml";
@@ -19,16 +24,34 @@ pub const DEFAULT_FILE: &str = "ferpa.toml";
 /// One fault: where, and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The key, with dots: `network.public_cidrs`.
+    /// The key, with dots: `network.public_cidrs[1]`.
     pub key: String,
     /// What is wrong and what is expected.
     pub message: String,
+    /// Where in the file, if that is not simply where the key is.
+    span: Option<Range<usize>>,
 }
+
+/// What makes sense together only: which subnets there are in which zones.
+const ADDRESS_PLAN: [&str; 5] = [
+    "network.cidr",
+    "network.availability_zones",
+    "network.public_cidrs",
+    "network.private_cidrs",
+    "network.data_cidrs",
+];
 
 impl Fault {
     /// A fault.
     pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { key: key.into(), message: message.into() }
+        Self { key: key.into(), message: message.into(), span: None }
+    }
+
+    /// Whether this fault may be there only because something else stands in for a value that could not be read.
+    pub fn may_follow_from(&self, unread: &Self) -> bool {
+        let is_planned =
+            |fault: &Self| ADDRESS_PLAN.iter().any(|planned| fault.key.starts_with(planned));
+        unread.key.starts_with(&self.key) || (is_planned(self) && is_planned(unread))
     }
 }
 
@@ -54,7 +77,7 @@ impl Diagnostic for BadConfig {
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         Some(Box::new(self.labels.iter().cloned()))
     }
-    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         if self.elsewhere.is_empty() {
             return Some(Box::new("docs/configuration.md describes every key; nothing was called"));
         }
@@ -83,15 +106,24 @@ impl Source {
     /// A report of these faults, each underlined where the file mentions its key.
     pub fn report(&self, faults: Vec<Fault>) -> Box<BadConfig> {
         let root = DeTable::parse(&self.text).ok();
-        let mut labels = Vec::new();
+        let mut labels: Vec<(Range<usize>, String)> = Vec::new();
         let mut elsewhere = Vec::new();
         let count = faults.len();
         for fault in faults {
-            match root.as_ref().and_then(|root| span(root.get_ref(), &fault.key)) {
-                Some(span) => labels.push(LabeledSpan::new_with_span(Some(fault.message), span)),
+            let here = || place_of(root.as_ref()?.get_ref(), &fault.key);
+            match fault.span.clone().or_else(here) {
+                // Two labels of one place would hide each other.
+                Some(span) => match labels.iter_mut().find(|(at, _)| *at == span) {
+                    Some((_, text)) => *text = format!("{text}; {}", fault.message),
+                    None => labels.push((span, fault.message)),
+                },
                 None => elsewhere.push(fault),
             }
         }
+        let labels = labels
+            .into_iter()
+            .map(|(span, text)| LabeledSpan::new_with_span(Some(text), span))
+            .collect();
         self.bad(count, labels, elsewhere)
     }
 
@@ -136,215 +168,345 @@ impl Config {
     /// As [`read`](Self::read).
     pub fn parse(name: &str, text: String) -> Result<(Self, Source, Vec<Fault>), Box<BadConfig>> {
         let source = Source { name: name.into(), text };
-        let root = match DeTable::parse(&source.text) {
-            Ok(root) => root,
+        match read_text(&source.text) {
+            Ok((config, faults)) => Ok((config.filled_in(), source, faults)),
             Err(why) => {
                 let span = why.span().unwrap_or(0..0);
                 let label = LabeledSpan::new_with_span(Some(why.message().to_owned()), span);
-                return Err(source.bad(1, vec![label], Vec::new()));
+                Err(source.bad(1, vec![label], Vec::new()))
             }
+        }
+    }
+}
+
+/// What a text says, and what of it cannot be read.
+fn read_text(text: &str) -> Result<(Config, Vec<Fault>), toml::de::Error> {
+    let (usual, sample) = (usual(), sample());
+    let [root, usual, sample] = [parsed(text)?, parsed(&usual)?, parsed(&sample)?];
+    Ok(Reading::new(&root, &usual, &sample).finish())
+}
+
+fn parsed(text: &str) -> Result<DeValue<'_>, toml::de::Error> {
+    DeTable::parse(text).map(|table| DeValue::Table(table.into_inner()))
+}
+
+/// The way to a value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Key(String),
+    Item(usize),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Way(Vec<Step>);
+
+impl Way {
+    fn key(&self, key: &str) -> Self {
+        self.then(Step::Key(key.to_owned()))
+    }
+
+    fn then(&self, step: Step) -> Self {
+        Self(self.0.iter().cloned().chain([step]).collect())
+    }
+
+    fn parent(&self) -> Option<(Self, &Step)> {
+        let (last, before) = self.0.split_last()?;
+        Some((Self(before.to_vec()), last))
+    }
+
+    /// The value that it leads to.
+    fn find<'v, 'i>(&self, mut value: &'v mut DeValue<'i>) -> Option<&'v mut DeValue<'i>> {
+        for step in &self.0 {
+            value = match (step, value) {
+                (Step::Key(key), DeValue::Table(table)) => table.get_mut(key.as_str())?.get_mut(),
+                (Step::Item(index), DeValue::Array(items)) => items.get_mut(*index)?.get_mut(),
+                _ => return None,
+            };
+        }
+        Some(value)
+    }
+
+    /// Its like in the sample: of a list, and of a table with keys of one's own, the first item.
+    fn like<'v, 'i>(&self, mut sample: &'v DeValue<'i>) -> Option<&'v DeValue<'i>> {
+        let mut here = Self::default();
+        for step in &self.0 {
+            let next = match (step, sample) {
+                (Step::Key(key), DeValue::Table(table)) => match table.get(key.as_str()) {
+                    None if is_free(&here.to_string()) => table.values().next(),
+                    known => known,
+                },
+                (Step::Item(_), DeValue::Array(items)) => items.first(),
+                _ => None,
+            };
+            sample = next?.get_ref();
+            here = here.then(step.clone());
+        }
+        Some(sample)
+    }
+}
+
+/// `audit.waivers[0].reason`
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Key(key) if at == 0 => write!(f, "{key}")?,
+                Step::Key(key) => write!(f, ".{key}")?,
+                Step::Item(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A file that is being read.
+struct Reading<'a> {
+    /// What the file says.
+    root: &'a DeValue<'a>,
+    /// A value for every key.
+    sample: &'a DeValue<'a>,
+    /// What the file says and could be read, and the defaults of what it does not say.
+    document: DeValue<'a>,
+    faults: Vec<Fault>,
+    taken_out: BTreeSet<Way>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(root: &'a DeValue<'a>, usual: &'a DeValue<'a>, sample: &'a DeValue<'a>) -> Self {
+        let mut document = root.clone();
+        dates_as_text(&mut document);
+        fill_in(&mut document, usual, &Way::default());
+        Self { root, sample, document, faults: Vec::new(), taken_out: BTreeSet::new() }
+    }
+
+    fn finish(mut self) -> (Config, Vec<Fault>) {
+        self.refuse_lists_for_tables(self.root, &Way::default());
+        loop {
+            let document = Spanned::new(0..0, self.document.clone());
+            let why = match Config::deserialize(ValueDeserializer::from(document)) {
+                Ok(config) => return (config, self.faults),
+                Err(why) => why,
+            };
+            if !self.note(&why) {
+                // Not at a place of the file: no way to go on.
+                self.faults.push(Fault::new("", why.message()));
+                return (Config::default(), self.faults);
+            }
+        }
+    }
+
+    /// serde would take the items of a list for the fields of a table, in their order.
+    fn refuse_lists_for_tables(&mut self, value: &DeValue<'_>, here: &Way) {
+        let inner: Vec<(Way, &Spanned<DeValue<'_>>)> = match value {
+            DeValue::Table(table) => {
+                table.iter().map(|(key, value)| (here.key(key.get_ref()), value)).collect()
+            }
+            DeValue::Array(items) => items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| (here.then(Step::Item(index)), item))
+                .collect(),
+            _ => return,
         };
-        // Each value on its own, so that one fault does not hide the next.
-        let mut faults = Vec::new();
-        let mut unknown = BTreeSet::new();
-        let mut whole = plain_table(root.get_ref());
-        let defaults = Table::try_from(Self::default()).unwrap_or_default();
-        for path in leaves(root.get_ref()) {
-            let mut one = only(root.get_ref(), &path);
-            complete(&mut one, &defaults, &path);
-            let result: Result<Self, _> = serde_ignored::deserialize(one, |key| {
-                unknown.insert(key.to_string());
-            });
-            if let Err(why) = result {
-                faults.push(Fault::new(path.join("."), brief(why.message())));
-                remove(&mut whole, &path);
-            } else {
-                complete(&mut whole, &defaults, &path);
-            }
-        }
-        faults.extend(unknown.into_iter().map(|key| {
-            let message = format!("unknown key{}", suggestion(&key));
-            Fault::new(key, message)
-        }));
-        // Every value has been read once already, so nothing is left that could go wrong but a bug.
-        match Self::deserialize(Value::Table(whole)) {
-            Ok(config) => Ok((Self::filled_in(config), source, faults)),
-            Err(why) => {
-                faults.push(Fault::new("", why.message()));
-                Err(source.report(faults))
+        for (way, value) in inner {
+            let should_be = way.like(self.sample);
+            match (value.get_ref(), should_be) {
+                (DeValue::Array(_), Some(DeValue::Table(_))) => {
+                    self.fault(&way, &value.span(), "expected a table".to_owned());
+                    self.take_out(way);
+                }
+                _ => self.refuse_lists_for_tables(value.get_ref(), &way),
             }
         }
     }
-}
 
-/// Fills a table inside a section with the defaults of *that* section: the classification of a stream is
-/// not that of a database.
-fn complete(table: &mut Table, defaults: &Table, path: &[String]) {
-    let [section, key] = path else { return };
-    let inner = |table: &Table| table.get(section)?.as_table()?.get(key)?.as_table().cloned();
-    let (Some(given), Some(usual)) = (inner(table), inner(defaults)) else { return };
-    let mut filled = usual;
-    filled.extend(given);
-    if let Some(Value::Table(section)) = table.get_mut(section) {
-        section.insert(key.clone(), Value::Table(filled));
+    /// Notes a fault and takes out what is wrong. False if its place cannot be told.
+    fn note(&mut self, why: &toml::de::Error) -> bool {
+        let Some(span) = why.span() else { return false };
+        // A list of tables begins where its first table does: the innermost is meant.
+        let at = ways_to(self.root, &span, &Way::default())
+            .into_iter()
+            .rfind(|way| !self.taken_out.contains(way));
+        let Some(at) = at else { return false };
+        let message = why.message();
+        if message.starts_with("unknown field `") {
+            self.fault(&at, &span, format!("unknown key{}", self.suggestion(&at)));
+        } else if let Some(key) = quoted(message, "missing field `") {
+            let missing = at.key(key);
+            // Where a value that could not be read was taken out, that has been said.
+            if !self.taken_out.contains(&missing) {
+                self.fault(&missing, &span, format!("{key} is missing"));
+            }
+            if self.put_sample(&missing) {
+                return true;
+            }
+        } else {
+            self.fault(&at, &span, message.to_owned());
+        }
+        self.take_out(at);
+        true
+    }
+
+    fn fault(&mut self, at: &Way, span: &Range<usize>, message: String) {
+        self.faults.push(Fault { key: at.to_string(), message, span: Some(span.clone()) });
+    }
+
+    /// Takes a value out. The items of a list keep their numbers: another one stands in.
+    fn take_out(&mut self, way: Way) {
+        let Some((parent, last)) = way.parent() else { return };
+        match last {
+            Step::Key(key) => {
+                if let Some(DeValue::Table(table)) = parent.find(&mut self.document) {
+                    table.remove(key.as_str());
+                }
+            }
+            Step::Item(_) => {
+                let Some(sample) = way.like(self.sample) else { return self.take_out(parent) };
+                if let Some(item) = way.find(&mut self.document) {
+                    *item = sample.clone();
+                }
+            }
+        }
+        self.taken_out.insert(way);
+    }
+
+    /// Gives a key that is missing the sample's value.
+    fn put_sample(&mut self, way: &Way) -> bool {
+        let Some((parent, Step::Key(key))) = way.parent() else { return false };
+        let Some(DeValue::Table(like)) = parent.like(self.sample) else { return false };
+        let Some((key, value)) = like.get_key_value(key.as_str()) else { return false };
+        let Some(DeValue::Table(table)) = parent.find(&mut self.document) else { return false };
+        table.insert(key.clone(), value.clone()).is_none()
+    }
+
+    /// A known key beside it that is spelled much like it.
+    fn suggestion(&self, unknown: &Way) -> String {
+        let Some((parent, Step::Key(unknown))) = unknown.parent() else { return String::new() };
+        let Some(DeValue::Table(known)) = parent.like(self.sample) else { return String::new() };
+        let near = known
+            .keys()
+            .map(|key| (strsim::levenshtein(key.get_ref(), unknown), key.get_ref()))
+            .filter(|(distance, _)| *distance <= 3)
+            .min();
+        near.map(|(_, key)| format!("; did you mean {}?", parent.key(key))).unwrap_or_default()
     }
 }
 
-fn remove(table: &mut Table, path: &[String]) {
-    match path {
-        [key] => {
-            table.remove(key);
-        }
-        [section, key] => {
-            if let Some(Value::Table(section)) = table.get_mut(section) {
-                section.remove(key);
-            }
+/// The key that a message of serde's names behind this beginning.
+fn quoted<'m>(message: &'m str, beginning: &str) -> Option<&'m str> {
+    message.strip_prefix(beginning)?.split('`').next()
+}
+
+/// Days are read from text, which is what most people write; TOML's own dates are welcome, too.
+fn dates_as_text(value: &mut DeValue<'_>) {
+    match value {
+        DeValue::Datetime(time) => *value = DeValue::String(time.to_string().into()),
+        DeValue::Array(items) => items.iter_mut().for_each(|item| dates_as_text(item.get_mut())),
+        DeValue::Table(table) => {
+            table.iter_mut().for_each(|(_, value)| dates_as_text(value.get_mut()));
         }
         _ => {}
     }
 }
 
-/// A list of all that would have been known is too long to read beside the place.
-fn brief(message: &str) -> &str {
-    match message.split_once(", expected one of") {
-        Some((what, _)) if what.starts_with("unknown field") => what,
-        _ => message,
+/// Gives what a document does not say the default of its own section: the classification of a stream is not
+/// that of a database.
+fn fill_in<'a>(document: &mut DeValue<'a>, usual: &DeValue<'a>, at: &Way) {
+    let (DeValue::Table(given), DeValue::Table(usual)) = (document, usual) else { return };
+    if is_free(&at.to_string()) {
+        return;
     }
-}
-
-/// The paths to values: `region`, `network.cidr`. What lies deeper belongs to its value.
-fn leaves(root: &DeTable<'_>) -> Vec<Vec<String>> {
-    let mut paths = Vec::new();
-    for (key, value) in root {
-        let key = key.get_ref().to_string();
-        match value.get_ref() {
-            DeValue::Table(section) if !section.is_empty() => {
-                paths.extend(
-                    section.keys().map(|inner| vec![key.clone(), inner.get_ref().to_string()]),
-                );
+    for (key, value) in usual {
+        match given.get_mut(key.get_ref().as_ref()) {
+            Some(given) => fill_in(given.get_mut(), value.get_ref(), &at.key(key.get_ref())),
+            None => {
+                given.insert(key.clone(), value.clone());
             }
-            _ => paths.push(vec![key]),
         }
     }
-    paths
 }
 
-/// A document with nothing but the value at `path`.
-fn only(root: &DeTable<'_>, path: &[String]) -> Table {
-    let mut table = Table::new();
-    let Some((key, rest)) = path.split_first() else { return table };
-    let Some(value) = root.get(key.as_str()) else { return table };
-    let value = match (value.get_ref(), rest.is_empty()) {
-        (DeValue::Table(inner), false) => Value::Table(only(inner, rest)),
-        _ => plain(value),
+/// The ways to what stands at this place of a file, as key or as value, from the outside in.
+fn ways_to(value: &DeValue<'_>, span: &Range<usize>, here: &Way) -> Vec<Way> {
+    let mut ways = Vec::new();
+    let mut visit = |way: Way, is_there: bool, value: &DeValue<'_>| {
+        let inner = ways_to(value, span, &way);
+        ways.extend(is_there.then_some(way));
+        ways.extend(inner);
     };
-    table.insert(key.clone(), value);
-    table
-}
-
-fn plain(value: &Spanned<DeValue<'_>>) -> Value {
-    match value.get_ref() {
-        DeValue::String(text) => Value::String(text.to_string()),
-        DeValue::Integer(number) => {
-            i64::from_str_radix(&number.as_str().replace('_', ""), number.radix())
-                .map_or_else(|_| Value::String(number.to_string()), Value::Integer)
+    match value {
+        DeValue::Table(table) => {
+            for (key, value) in table {
+                let is_there = key.span() == *span || value.span() == *span;
+                visit(here.key(key.get_ref()), is_there, value.get_ref());
+            }
         }
-        DeValue::Float(number) => {
-            number.as_str().parse().map_or_else(|_| Value::String(number.to_string()), Value::Float)
+        DeValue::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                visit(here.then(Step::Item(index)), item.span() == *span, item.get_ref());
+            }
         }
-        DeValue::Boolean(on) => Value::Boolean(*on),
-        // Days are read from text, which is what most people write; TOML's own dates are welcome, too.
-        DeValue::Datetime(time) => Value::String(time.to_string()),
-        DeValue::Array(items) => Value::Array(items.iter().map(plain).collect()),
-        DeValue::Table(fields) => Value::Table(plain_table(fields)),
+        _ => {}
     }
+    ways
 }
 
-fn plain_table(table: &DeTable<'_>) -> Table {
-    table.iter().map(|(key, value)| (key.get_ref().to_string(), plain(value))).collect()
-}
-
-/// Where a key stands: the value if it is a plain one, else the key. Of a path that the file has only the
-/// beginning of, the beginning.
-fn span(root: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
-    let mut found = None;
+/// Where a file has a key: its value if that is a plain one, else the key itself. Of what stands in an item of a
+/// list and is not there, the item.
+fn place_of(root: &DeTable<'_>, key: &str) -> Option<Range<usize>> {
     let mut table = root;
-    for part in path.split('.') {
+    let mut rest = key;
+    let mut place = None;
+    loop {
+        // Keys of one's own may have dots: tags, parameters.
+        let (part, after) = match table.contains_key(rest) {
+            true => (rest, None),
+            false => rest.split_once('.').map_or((rest, None), |(part, after)| (part, Some(after))),
+        };
         // `public_cidrs[1]` is the second item of `public_cidrs`.
-        let (key, index) = match part.split_once('[') {
-            Some((key, rest)) => (key, rest.trim_end_matches(']').parse::<usize>().ok()),
+        let (name, index) = match part.split_once('[') {
+            Some((name, index)) => (name, index.trim_end_matches(']').parse::<usize>().ok()),
             None => (part, None),
         };
-        let Some((spanned_key, value)) = table.get_key_value(key) else { break };
+        let Some((name, value)) = table.get_key_value(name) else { return place };
         let item = match (index, value.get_ref()) {
             (Some(index), DeValue::Array(items)) => items.get(index),
             _ => None,
         };
-        if let Some(item) = item {
-            return Some(item.span());
-        }
-        match value.get_ref() {
-            DeValue::Table(inner) => {
-                found = Some(spanned_key.span());
-                table = inner;
+        match (item.unwrap_or(value).get_ref(), after) {
+            (DeValue::Table(inner), Some(after)) => {
+                place = item.map(Spanned::span);
+                (table, rest) = (inner, after);
             }
-            _ => return Some(value.span()),
+            (DeValue::Table(_), None) if item.is_none() => return Some(name.span()),
+            _ => return Some(item.unwrap_or(value).span()),
         }
     }
-    // The name of a section says nothing about a value that is not in it.
-    found.filter(|_| !path.contains('.') || deep(root, path))
-}
-
-/// Whether the file has the whole path.
-fn deep(root: &DeTable<'_>, path: &str) -> bool {
-    let mut table = root;
-    for part in path.split('.') {
-        match table.get(part).map(Spanned::get_ref) {
-            Some(DeValue::Table(inner)) => table = inner,
-            Some(_) => return true,
-            None => return false,
-        }
-    }
-    true
-}
-
-/// A known key that is spelled much like it.
-fn suggestion(unknown: &str) -> String {
-    let known = match Table::try_from(Config::default()) {
-        Ok(known) => known,
-        Err(_) => return String::new(),
-    };
-    // Keys without a default are not in the table.
-    let mut names: Vec<String> =
-        ["region", "certificate.arn", "certificate.host", "api.authorizer_function_arn"]
-            .map(Into::into)
-            .into();
-    for (key, value) in &known {
-        names.push(key.clone());
-        if let Value::Table(inner) = value {
-            names.extend(inner.keys().map(|inner| format!("{key}.{inner}")));
-        }
-    }
-    let near = names
-        .into_iter()
-        .map(|name| (distance(&name, unknown), name))
-        .filter(|(distance, _)| *distance <= 3)
-        .min();
-    near.map(|(_, name)| format!("; did you mean {name}?")).unwrap_or_default()
-}
-
-fn distance(a: &str, b: &str) -> usize {
-    strsim::levenshtein(a, b)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stack::Site;
 
+    fn found(text: &str) -> (Source, Vec<Fault>) {
+        let (config, source, unread) = Config::parse("ferpa.toml", text.into()).unwrap();
+        let region = config.region.clone().unwrap_or("us-east-1".into());
+        let site = Site {
+            account_id: "123456789012".into(),
+            region: region.clone(),
+            zones: config.network.availability_zones.names_or_stand_ins(),
+            is_real: false,
+        };
+        let faults = config.faults(unread, &site, Some(&region));
+        (source, faults)
+    }
+
+    /// The faults, as a person sees them.
     fn faults(text: &str) -> String {
         let bad = match Config::parse("ferpa.toml", text.into()) {
-            Ok((config, source, mut faults)) => {
-                faults.extend(config.check());
+            Ok(_) => {
+                let (source, faults) = found(text);
                 source.report(faults)
             }
             Err(bad) => bad,
@@ -357,11 +519,92 @@ mod tests {
         out
     }
 
+    /// The keys that are at fault.
+    fn keys(text: &str) -> Vec<String> {
+        found(text).1.into_iter().map(|fault| fault.key).collect()
+    }
+
     #[test]
     fn unknown_keys_and_wrong_types_are_reported_together_and_underlined() {
         insta::assert_snapshot!(faults(
             "project = \"student\"\nregoin = \"us-east-1\"\n\n[database]\ninstances = \"two\"\nmax_capcity = 8\n"
         ));
+    }
+
+    /// What is underlined of a text, from its beginning on, and what is said there.
+    fn underlined(text: &str) -> Vec<(String, String)> {
+        let (source, faults) = found(text);
+        let bad = source.report(faults);
+        assert_eq!(bad.elsewhere, [], "all of it is in the text");
+        let mut labels = bad.labels;
+        labels.sort_by_key(|label| (label.offset(), label.len()));
+        let part = |label: &LabeledSpan| text[label.offset()..][..label.len()].to_owned();
+        let said = |label: &LabeledSpan| label.label().unwrap_or_default().to_owned();
+        labels.iter().map(|label| (part(label), said(label))).collect()
+    }
+
+    #[test]
+    fn everything_wrong_in_nested_tables_and_lists_is_underlined_where_it_stands() {
+        let found = underlined(
+            r#"
+[service.health]
+interval_seconds = "often"
+timeout_second = 5
+
+[backup.rules]
+daily = { schedul = "cron(0 5 ? * * *)", continuous = "yes" }
+
+[network]
+public_cidrs = ["10.0.1.0/240", "10.0.2/24"]
+admit = [{ group = "campus", cidr = "172.16.0.0/12" }, { grup = "cache" }]
+
+[[api.routes]]
+path = 7
+methd = "GET"
+
+[[api.routes]]
+path = "/students"
+method = "GET"
+open = "no"
+
+[[audit.waivers]]
+control = "FERPA-NET-12"
+reason = 12
+
+[[audit.waivers]]
+control = "FERPA-XYZ-99"
+resource = "*"
+reason = ""
+owner = "security@university.example"
+expires = "the end of June"
+"#,
+        );
+        // Of what serde says, the beginning.
+        let expected = [
+            ("\"often\"", "invalid type: string \"often\""),
+            ("timeout_second", "unknown key; did you mean service.health.timeout_seconds?"),
+            ("schedul", "unknown key; did you mean backup.rules.daily.schedule?"),
+            ("\"yes\"", "invalid type: string \"yes\""),
+            ("\"10.0.1.0/240\"", "invalid"),
+            ("\"10.0.2/24\"", "invalid"),
+            ("\"campus\"", "unknown variant `campus`"),
+            ("{ grup = \"cache\" }", "group is missing; cidr is missing"),
+            ("grup", "unknown key; did you mean network.admit[1].group?"),
+            ("[[api.routes]]", "method is missing"),
+            ("7", "invalid type: integer `7`"),
+            ("methd", "unknown key; did you mean api.routes[0].method?"),
+            ("\"no\"", "invalid type: string \"no\""),
+            ("[[audit.waivers]]", "resource is missing; owner is missing; expires is missing"),
+            ("12", "invalid type: integer `12`"),
+            ("\"FERPA-XYZ-99\"", "FERPA-XYZ-99 is not a control"),
+            ("\"\"", "it is empty"),
+            ("\"the end of June\"", ""),
+        ];
+        let parts: Vec<&str> = found.iter().map(|(part, _)| part.as_str()).collect();
+        assert_eq!(parts, expected.map(|(part, _)| part));
+        for ((part, said), (_, beginning)) in found.iter().zip(expected) {
+            assert!(said.starts_with(beginning), "{part}: {said}");
+        }
     }
 
     #[test]
@@ -371,12 +614,98 @@ mod tests {
     }
 
     #[test]
-    fn a_table_in_a_section_keeps_what_it_does_not_say() {
-        let text = "[stream.classification]\ndata = \"events\"\n";
+    fn what_follows_from_an_unreadable_value_is_not_reported_beside_it() {
+        for text in [
+            "availability_zones = \"three\"\npublic_cidrs = [\"10.0.1.0/24\"]\n",
+            "availability_zones = [1, 2]\n",
+            "cidr = \"10.0.0.0\"\npublic_cidrs = [\"10.9.1.0/24\", \"10.9.2.0/24\"]\n",
+        ] {
+            let keys = keys(&format!("[network]\n{text}"));
+            assert_eq!(keys.len(), 1, "{text}: {keys:?}");
+        }
+        let both = keys("[network]\npublic_cidrs = [\"10.0.1.0/33\", \"ten\"]\n");
+        assert_eq!(both, ["network.public_cidrs[0]", "network.public_cidrs[1]"]);
+    }
+
+    #[test]
+    fn a_wrong_address_plan_is_reported_once_where_its_cause_is() {
+        for (text, expected) in [
+            ("availability_zones = 1", vec!["network.availability_zones"]),
+            ("availability_zones = 3", vec!["network.availability_zones"]),
+            ("availability_zones = []", vec!["network.availability_zones"]),
+            ("data_cidrs = [\"10.0.21.0/24\"]", vec!["network.data_cidrs"]),
+            ("cidr = \"10.40.0.0/16\"", vec!["network.cidr"]),
+            ("cidr = \"10.0.0.0/8\"", vec!["network.cidr"]),
+            ("public_cidrs = [\"10.0.0.0/16\", \"10.0.2.0/24\"]", vec!["network.public_cidrs[0]"]),
+            (
+                "public_cidrs = [\"192.168.1.0/24\", \"10.0.12.0/24\"]",
+                vec!["network.public_cidrs[0]", "network.private_cidrs[1]"],
+            ),
+        ] {
+            assert_eq!(keys(&format!("[network]\n{text}\n")), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn zones_of_another_region_are_refused() {
+        let keys = |region: &str, zones: &str| {
+            keys(&format!("region = \"{region}\"\n[network]\navailability_zones = {zones}\n"))
+        };
+        let (first, second) = ("network.availability_zones[0]", "network.availability_zones[1]");
+        assert_eq!(keys("eu-central-1", r#"["us-east-1a", "us-east-1b"]"#), [first, second]);
+        assert_eq!(keys("us-east-1", r#"["us-east-1a", "us-east-10b"]"#), [second]);
+        assert_eq!(keys("us-east-1", r#"["us-east-1a", "us-east-1a"]"#), [second]);
+        assert_eq!(keys("us-west-2", r#"["us-west-2a", "us-west-2-lax-1a"]"#), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_key_of_ones_own_with_dots_is_underlined() {
+        let shown = faults("[tags]\n\"aws:cost.center\" = \"7\"\n");
+        assert!(shown.contains("\"7\"\n   ·"), "{shown}");
+    }
+
+    #[test]
+    fn a_list_is_no_table() {
+        assert_eq!(keys("database = [\"17\"]\n"), ["database"]);
+        assert_eq!(keys("[[database]]\n"), ["database"]);
+        let admit = keys("[network]\nadmit = [[\"cache\", \"10.0.0.0/8\"]]\n");
+        assert_eq!(admit, ["network.admit[0]"]);
+    }
+
+    #[test]
+    fn two_faults_of_one_place_are_both_said() {
+        let shown = faults("[[network.admit]]\n");
+        assert!(shown.contains("group is missing; cidr is missing"), "{shown}");
+    }
+
+    #[test]
+    fn a_rule_of_backups_replaces_the_default_rules() {
+        let text = "[backup.rules.weekly]\ndelete_after_days = 60\n";
         let (config, _, faults) = Config::parse("ferpa.toml", text.into()).unwrap();
         assert_eq!(faults, []);
-        assert_eq!(config.stream.classification.data, "events");
-        assert_eq!(config.stream.classification.retention_days, 1, "a stream's default");
+        assert_eq!(config.backup.rules.keys().collect::<Vec<_>>(), ["weekly"]);
+        assert_eq!(config.backup.rules["weekly"].start_window_minutes, 60, "a rule's default");
+    }
+
+    #[test]
+    fn an_image_brings_its_own_command() {
+        let command = |text: &str| {
+            let (config, _, faults) = Config::parse("ferpa.toml", text.into()).unwrap();
+            assert_eq!(faults, []);
+            config.service.command
+        };
+        assert_eq!(command("[service]\nimage = \"registry/api:1\"\n"), [] as [&str; 0]);
+        assert_eq!(command("[service]\nport = 8081\n"), Config::default().service.command);
+    }
+
+    #[test]
+    fn dates_may_be_toml_dates() {
+        let waiver = "[[audit.waivers]]\ncontrol = \"NET-12\"\nresource = \"*\"\nreason = \"r\"\nowner = \"o\"\n";
+        for date in ["2027-06-30", "\"2027-06-30\""] {
+            assert_eq!(keys(&format!("{waiver}expires = {date}\n")), [] as [&str; 0], "{date}");
+        }
+        let impossible = keys(&format!("{waiver}expires = \"2027-06-31\"\n"));
+        assert_eq!(impossible, ["audit.waivers[0].expires"]);
     }
 
     #[test]
