@@ -169,8 +169,10 @@ impl Resource for DbCluster {
                     "rds:{here}:cluster-pg:{successor}",
                     "rds:{here}:og:default:*",
                 ]),
-                Allow::to(&["rds:AddTagsToResource", "rds:RemoveTagsFromResource"])
-                    .on(&["rds:{here}:cluster:{name}"]),
+                Allow::to(&["rds:AddTagsToResource"]).on(&["rds:{here}:cluster:{name}"]),
+                Allow::to(&["rds:RemoveTagsFromResource"])
+                    .on(&["rds:{here}:cluster:{name}"])
+                    .of_stack(),
                 Allow::to(&["iam:CreateServiceLinkedRole"])
                     .on(&["iam::{account}:role/aws-service-role/*"])
                     .under(&[When::equals("iam:AWSServiceName", &["rds.amazonaws.com"])]),
