@@ -58,6 +58,28 @@ pub struct Leftover {
     pub page: &'static str,
 }
 
+/// Something that moto's services still hold after `destroy`, whether it shows or not.
+#[derive(Debug)]
+pub struct Remains {
+    /// Where: the service and the field that it keeps them in.
+    pub field: &'static str,
+    /// How many; `None` where that says nothing.
+    pub count: Option<usize>,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// A call that changes something and that a second deploy sends to moto.
+#[derive(Debug)]
+pub struct RepeatedCall {
+    /// The service, as signatures name it, and the call.
+    pub call: &'static str,
+    /// How often.
+    pub count: usize,
+    /// Why.
+    pub reason: &'static str,
+}
+
 const AURORA_BACKUPS: &str =
     "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Managing.Backups.html";
 const BACKUP_SELECTIONS: &str =
@@ -220,6 +242,8 @@ pub const ROWS: &[UnansweredRow] = &[
         page: "https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyRotationStatus.html",
     },
     UnansweredRow { row: "backup", reason: NO_SELECTIONS, page: BACKUP_SELECTIONS },
+    UnansweredRow { row: "cache-version", reason: NO_NODES, page: CACHE_CLUSTER },
+    UnansweredRow { row: "security-policy", reason: NO_SECURITY_POLICY, page: SECURITY_POLICY },
 ];
 
 /// What stays in moto after `destroy`.
@@ -228,6 +252,53 @@ pub const LEFTOVERS: &[Leftover] = &[Leftover {
     reason: "moto has no DeleteCacheSubnetGroup; AWS has",
     page: "https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_DeleteCacheSubnetGroup.html",
 }];
+
+/// What moto's services hold after `destroy` and did not hold before the stack was made.
+pub const REMAINS: &[Remains] = &[
+    remains("backup.plans", 1, GONE_BUT_HELD),
+    remains("ec2.enis", 2, "the interfaces of the NAT gateways, which moto leaves"),
+    remains("ec2.nat_gateways", 2, GONE_BUT_HELD),
+    remains("ec2.network_acls", 1, "the VPC's own, which moto leaves"),
+    Remains { field: "ec2.tags", count: None, reason: "moto keeps the tags of what is gone" },
+    remains("ec2.vpc_end_points", 7, GONE_BUT_HELD),
+    remains("ecs.clusters", 1, "AWS, too, goes on showing it, as inactive"),
+    remains("ecs.services", 1, "AWS, too, goes on showing it, as inactive"),
+    remains("ecs.task_definitions", 1, "AWS, too, goes on showing it, as inactive"),
+    remains("elasticache.cache_subnet_groups", 1, "see LEFTOVERS"),
+    remains("elasticache.replication_groups", 1, "it never gets further than \"deleting\""),
+    remains("kms.keys", 6, "they wait for their deletion, as on AWS"),
+    remains("rds.cluster_snapshots", 2, SNAPSHOTS),
+    remains("rds.db_parameter_groups", 1, "a default one of AWS's, made with the first database"),
+    Remains { field: "rds.events", count: None, reason: "what has happened" },
+    remains("rds.resource_map", 3, "the snapshots and the parameter group once more"),
+    remains("secretsmanager.secrets", 2, "they wait for their deletion, as on AWS"),
+    remains("wafv2.logging_configurations", 1, "moto leaves it when its web ACL goes"),
+];
+
+const GONE_BUT_HELD: &str = "deleted: moto holds it and shows it as that, or no longer";
+const SNAPSHOTS: &str =
+    "the final one, which destroy makes, and the automated one, which moto leaves";
+
+const fn remains(field: &'static str, count: usize, reason: &'static str) -> Remains {
+    Remains { field, count: Some(count), reason }
+}
+
+/// What a second deploy writes to moto. The [`LOSSES`] are set again each time.
+pub const REPEATED_CALLS: &[RepeatedCall] = &[
+    RepeatedCall { call: "apigateway PATCH /restapis/*", count: 1, reason: NO_SECURITY_POLICY },
+    RepeatedCall {
+        call: "apigateway PUT /restapis/*/resources/*/methods/GET/integration",
+        count: 3,
+        reason: NO_TARGET,
+    },
+    RepeatedCall { call: "elasticache ModifyReplicationGroup", count: 1, reason: NO_NODES },
+    RepeatedCall { call: "rds ModifyDBInstance", count: 2, reason: NO_INSIGHTS },
+    RepeatedCall {
+        call: "ssm PutParameter",
+        count: 2,
+        reason: "the lease is taken and let go of, on AWS too",
+    },
+];
 
 impl Loss {
     /// Whether a change of this field of a resource of this kind is that loss and no other.

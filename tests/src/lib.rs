@@ -135,7 +135,7 @@ fn target_folder() -> PathBuf {
     me.ancestors().nth(2).expect("tests lie in target/debug/deps").to_owned()
 }
 
-/// Where `python`, `moto_server` and boto3 are; `None` (after a message) where they cannot be had.
+/// Where `python` with moto and boto3 is; `None` (after a message) where they cannot be had.
 fn witnesses() -> Option<&'static Path> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     FOLDER
@@ -163,11 +163,15 @@ fn find_witnesses() -> Result<PathBuf, String> {
     }
     let home = target_folder().join("witnesses");
     let bin = home.join("bin");
+    let requirements = Path::new(HERE).join("requirements.txt");
+    let wanted = std::fs::read(&requirements).map_err(|why| why.to_string())?;
     // Several test processes may come here at once; the first one installs.
     let lock = std::fs::File::create(target_folder().join("witnesses.lock"))
         .map_err(|why| why.to_string())?;
     lock.lock().map_err(|why| why.to_string())?;
-    if bin.join("complete").exists() {
+    // What was installed for other requirements is brought up to these.
+    let complete = bin.join("complete");
+    if std::fs::read(&complete).is_ok_and(|installed| installed == wanted) {
         return Ok(bin);
     }
     let run = |program: &Path, args: &[&str]| match Command::new(program).args(args).output() {
@@ -176,18 +180,19 @@ fn find_witnesses() -> Result<PathBuf, String> {
         Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
     };
     run(Path::new("python3"), &["-m", "venv", &home.to_string_lossy()])?;
-    let requirements = Path::new(HERE).join("requirements.txt");
     run(&bin.join("pip"), &["install", "--quiet", "-r", &requirements.to_string_lossy()])?;
-    std::fs::write(bin.join("complete"), "").map_err(|why| why.to_string())?;
+    std::fs::write(&complete, wanted).map_err(|why| why.to_string())?;
     Ok(bin)
 }
 
 /// A moto server on a port of its own, gone with this value.
 ///
-/// It is a process of its own, which is started in the time that a container takes and needs no Docker. The tests
-/// of `containers.rs` use the container, so that what is published as an image is held against too.
+/// It is a process of its own, which is started in the time that a container takes and needs no Docker, and can be
+/// asked what it [holds](Self::held). The tests of `containers.rs` use the container, so that what is published as an
+/// image is held against too.
 pub struct Moto {
     process: Option<Child>,
+    _folder: Option<tempfile::TempDir>,
     _container: Option<Box<dyn Any>>,
     /// Its address.
     pub url: String,
@@ -203,62 +208,75 @@ pub const MOTO_ENVIRONMENT: [(&str, &str); 2] = [
 impl Moto {
     /// Starts one; `None` where moto cannot be had (see the module's text).
     pub fn start() -> Option<Self> {
-        Some(Self::serve(Command::new(witnesses()?.join("moto_server"))))
-    }
-
-    /// Starts one that can enforce IAM policies (see [`enforce`](Self::enforce)).
-    pub fn start_enforcing() -> Option<Self> {
-        let mut python = Command::new(witnesses()?.join("python"));
-        python.arg(Path::new(HERE).join("witness/enforcing_moto.py"));
-        Some(Self::serve(python))
-    }
-
-    fn serve(mut command: Command) -> Self {
+        let python = witnesses()?.join("python");
         let port = free_port();
-        let server = command
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let server = Command::new(python)
+            .arg(Path::new(HERE).join("witness/moto_server.py"))
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .envs(MOTO_ENVIRONMENT)
+            // Recordings are written to where it runs.
+            .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("moto starts");
         let url = format!("http://127.0.0.1:{port}");
-        let moto = Self { process: Some(server), _container: None, url };
+        let moto = Self { process: Some(server), _folder: Some(folder), _container: None, url };
         wait_for_port(port);
-        moto
+        Some(moto)
     }
 
     /// One that runs in a container; the container goes with this value.
     pub fn contained(container: impl Any, url: String) -> Self {
-        Self { process: None, _container: Some(Box::new(container)), url }
+        Self { process: None, _folder: None, _container: Some(Box::new(container)), url }
     }
 }
 
 impl Moto {
     /// Forgets everything that was made.
     pub fn reset(&self) {
-        self.post("/moto-api/reset", "");
+        self.ask("POST", "/moto-api/reset", "");
     }
 
     /// From now on calls need the permissions of who calls (or no longer).
     pub fn enforce(&self, on: bool) {
         // How many calls are free.
-        self.post("/moto-api/reset-auth", if on { "0" } else { "inf" });
+        self.ask("POST", "/moto-api/reset-auth", if on { "0" } else { "inf" });
     }
 
-    fn post(&self, path: &str, text: &str) {
+    /// From now on it keeps what it is asked, for [`writes`](Self::writes).
+    pub fn record(&self) {
+        self.ask("POST", "/moto-api/recorder/reset-recording", "");
+        self.ask("POST", "/moto-api/recorder/start-recording", "");
+    }
+
+    /// The calls that may have changed something since it [records](Self::record), and how many of each: the server's
+    /// own word, not that of the program that called.
+    pub fn writes(&self) -> BTreeMap<String, usize> {
+        let ran = python("writes.py", &self.url, &[]).expect("boto3 is beside moto");
+        serde_json::from_value(ran.exits(0).json()).expect("calls and their numbers")
+    }
+
+    /// Whatever it holds, in any service: the names by `service.field`.
+    pub fn held(&self) -> Held {
+        serde_json::from_str(&self.ask("GET", "/moto-api/held", "")).expect("names by field")
+    }
+
+    fn ask(&self, method: &str, path: &str, text: &str) -> String {
         let address = self.url.trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).expect("the server runs");
         let length = text.len();
         let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: text/plain\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: text/plain\r\n\
              Content-Length: {length}\r\nConnection: close\r\n\r\n{text}"
         );
         stream.write_all(request.as_bytes()).expect("the server listens");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("the server answers");
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        answer.split_once("\r\n\r\n").expect("an answer has a body").1.to_owned()
     }
 
     /// Waits until it has carried out every request that it has received, those of dead clients too.
@@ -412,6 +430,50 @@ pub fn write_outputs(desk: &Desk) -> String {
     let outputs = desk.xtask(&["outputs", "--json"]).exits(0);
     desk.write("outputs.json", &outputs.stdout);
     desk.path().join("outputs.json").to_string_lossy().into_owned()
+}
+
+/// What moto [holds](Moto::held).
+pub type Held = BTreeMap<String, Vec<String>>;
+
+/// How many of each field are in one and were not in the other.
+pub fn added(before: &Held, after: &Held) -> BTreeMap<String, usize> {
+    let mut added = BTreeMap::new();
+    for (field, names) in after {
+        let mut old = before.get(field).cloned().unwrap_or_default();
+        let news = names.iter().filter(|name| {
+            let known = old.iter().position(|one| one == *name);
+            known.map(|at| old.swap_remove(at)).is_none()
+        });
+        let count = news.count();
+        if count > 0 {
+            added.insert(field.clone(), count);
+        }
+    }
+    added
+}
+
+/// Nothing has stayed in any of moto's services but what [`differences::REMAINS`] lists.
+pub fn only_known_remains_stay(before: &Held, after: &Held) {
+    let stayed = added(before, after);
+    let expected = differences::REMAINS.iter();
+    let expected: BTreeMap<&str, Option<usize>> =
+        expected.map(|one| (one.field, one.count)).collect();
+    let found: BTreeMap<&str, Option<usize>> = stayed
+        .iter()
+        .map(|(field, count)| {
+            let counted = expected.get(field.as_str()).is_none_or(Option::is_some);
+            (field.as_str(), counted.then_some(*count))
+        })
+        .collect();
+    assert_eq!(found, expected);
+}
+
+/// What moto has been sent since it records changes nothing, but for what [`differences::REPEATED_CALLS`] lists.
+pub fn only_known_calls_are_repeated(moto: &Moto) {
+    let expected = differences::REPEATED_CALLS.iter();
+    let expected: BTreeMap<String, usize> =
+        expected.map(|one| (one.call.to_owned(), one.count)).collect();
+    assert_eq!(moto.writes(), expected, "a second deploy writes nothing else");
 }
 
 /// Has boto3 look for what is left in moto after `destroy`.

@@ -13,7 +13,10 @@ use testcontainers::core::{IntoContainerPort, WaitFor};
 use testcontainers::runners::SyncRunner;
 use testcontainers::{GenericImage, ImageExt, TestcontainersError};
 use tests::differences::FINDINGS;
-use tests::{Desk, MOTO_ENVIRONMENT, Moto, nothing_is_left, read_rows_back, real_changes, skip};
+use tests::{
+    Desk, MOTO_ENVIRONMENT, Moto, nothing_is_left, only_known_calls_are_repeated, read_rows_back,
+    real_changes, skip,
+};
 
 /// How long a container may live, in seconds. It is removed with its [`Moto`]; a test process that is killed
 /// cannot do that, and then the container ends by itself after this time and Docker removes it.
@@ -56,7 +59,9 @@ fn a_stack_lives_and_is_broken_and_mended_and_gone_in_a_container() {
     let plan = desk.xtask(&["plan", "--json"]).exits(0).json();
     assert_eq!(real_changes(&plan), Vec::<String>::new(), "a second deploy has nothing to do");
     let before = desk.xtask(&["outputs", "--json"]).exits(0).json();
+    moto.record();
     desk.xtask(&["deploy"]).exits(0);
+    only_known_calls_are_repeated(&moto);
     let outputs = desk.xtask(&["outputs", "--json"]).exits(0).json();
     assert_eq!(before, outputs, "nothing was made anew");
     let whole = desk.xtask(&["audit", "--json"]).exits(3).json();

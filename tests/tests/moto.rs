@@ -10,24 +10,32 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tests::{
-    Desk, Moto, nothing_is_left, python, read_rows_back, real_changes, said,
-    waive_what_moto_cannot_show, write_outputs,
+    Desk, Moto, added, nothing_is_left, only_known_calls_are_repeated, only_known_remains_stay,
+    python, read_rows_back, real_changes, said, waive_what_moto_cannot_show, write_outputs,
 };
 
 #[test]
 fn the_stack_is_built_read_back_kept_and_removed() {
     let Some(moto) = Moto::start() else { return };
     let desk = Desk::at(&moto.url);
+    // moto fills a service the moment that somebody looks.
+    desk.xtask(&["plan"]).exits(0);
+    let before = moto.held();
     desk.xtask(&["deploy"]).exits(0);
+    let made = added(&before, &moto.held());
+    assert!(made.len() > 40, "moto tells what it holds: {made:?}");
 
     read_rows_back(&desk, &moto);
 
     let plan = desk.xtask(&["plan", "--json"]).exits(0).json();
     assert_eq!(real_changes(&plan), Vec::<String>::new(), "a second run is a no-op");
+    moto.record();
     desk.xtask(&["deploy"]).exits(0);
+    only_known_calls_are_repeated(&moto);
 
     desk.xtask(&["destroy", "--allow-data-loss"]).exits(0);
     nothing_is_left(&moto);
+    only_known_remains_stay(&before, &moto.held());
 }
 
 #[test]

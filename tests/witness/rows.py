@@ -60,6 +60,17 @@ def actions(policy):
     return {a for s in statements(policy) if s["Effect"] == "Allow" for a in listed(s.get("Action", []))}
 
 
+# How a key's policy names the service that the key is for.
+SERVICES = {
+    "rds": "rds.",
+    "elasticache": "elasticache.",
+    "kinesis": "kinesis.",
+    "efs": "elasticfilesystem.",
+    "secrets": "secretsmanager.",
+    "logs": "logs.",
+}
+
+
 @check("keys")
 def keys(w):
     kms = w.client("kms")
@@ -76,6 +87,10 @@ def keys(w):
         equal(name, "rotation", rotation["KeyRotationEnabled"], True)
         equal("rotation-period", purpose, rotation.get("RotationPeriodInDays"), 365)
         want(name, "an alias", key["KeyId"] in aliases, aliases)
+        marks = {tag["TagKey"]: tag["TagValue"] for tag in kms.list_resource_tags(KeyId=arn)["Tags"]}
+        equal(name, "environment tag", marks.get("Environment"), w.env)
+        named = json.dumps(statements(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"]))
+        want(name, "its own service in its policy", SERVICES[purpose] in named, named)
         for statement in statements(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"]):
             principal = statement.get("Principal")
             if statement["Effect"] == "Allow" and (principal == "*" or principal == {"AWS": "*"}):
@@ -177,6 +192,13 @@ def groups(w):
             equal("groups", f"who reaches {port}", peers, {service})
             equal("groups", f"egress of {group['GroupName']}", group["IpPermissionsEgress"], [])
     want("groups", "the service does not admit itself", service not in ports[8080][0][1])
+    balancer = w.client("elbv2").describe_load_balancers(LoadBalancerArns=[w.out["alb_arn"]])["LoadBalancers"][0]
+    equal("groups", "who reaches 8080", ports[8080][0][1], set(balancer["SecurityGroups"]))
+    stores = {group_id for port in (5432, 6379, 2049) for group_id, _, _ in ports[port]}
+    for rule in ports[8080][0][2]["IpPermissionsEgress"]:
+        port, peers = rule.get("FromPort"), {pair["GroupId"] for pair in rule.get("UserIdGroupPairs", [])}
+        equal("groups", f"the service's egress is one port ({port})", rule.get("ToPort"), port)
+        want("groups", f"the service's egress to {port}", port == 443 or (port in (5432, 6379, 2049) and peers <= stores), rule)
 
 
 @check("secret")
@@ -191,7 +213,8 @@ def secret(w):
     want("secret", "a generated password", len(value["password"]) >= 24 and "ChangeMe" not in value["password"])
     equal("secret", "rotation", found.get("RotationEnabled"), True)
     policy = statements(manager.get_resource_policy(SecretId=arn)["ResourcePolicy"])
-    want("secret", "a policy that denies others", any(s["Effect"] == "Deny" for s in policy), policy)
+    denials = json.dumps([s for s in policy if s["Effect"] == "Deny"])
+    want("secret", "a policy that denies other accounts", "aws:PrincipalAccount" in denials and w.account in denials, policy)
 
 
 @check("aurora")
@@ -237,6 +260,10 @@ def aurora(w):
         equal("performance-insights", "on", instance.get("PerformanceInsightsEnabled"), True)
         equal("performance-insights", "key", instance.get("PerformanceInsightsKMSKeyId"), w.out["kms_key_arns"]["rds"])
     equal("aurora.instances", "zones", len(zones), 2)
+    name = f"/aws/rds/cluster/{w.out['aurora_cluster_id']}/postgresql"
+    for group in w.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"] or [{}]:
+        want("aurora", "a year of logs", group.get("retentionInDays", 0) >= 365, group)
+        equal("aurora", "the logs' key", group.get("kmsKeyId"), w.out["kms_key_arns"]["logs"])
 
 
 @check("cache")
@@ -260,6 +287,22 @@ def cache(w):
     equal("cache", "logs", kinds, {"slow-log", "engine-log"})
     primary = group["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
     equal("cache", "endpoint", primary, w.out["redis_endpoint"])
+    nodes = elasticache.get_paginator("describe_cache_clusters").paginate().build_full_result()["CacheClusters"]
+    versions = {n["EngineVersion"] for n in nodes if n.get("ReplicationGroupId") == group["ReplicationGroupId"]}
+    want("cache-version", "Redis 7", len(versions) == 1 and min(versions).startswith("7."), versions)
+    public = set(w.out["public_subnet_ids"] + w.out["private_subnet_ids"])
+    groups = elasticache.describe_cache_subnet_groups()["CacheSubnetGroups"]
+    ours = [one for one in groups if one.get("VpcId") == w.out["vpc_id"]]
+    equal("cache", "subnet groups", len(ours), 1)
+    for one in ours:
+        want("cache", "in data subnets", public.isdisjoint(s["SubnetIdentifier"] for s in one["Subnets"]), one)
+    manager = w.client("secretsmanager")
+    secrets = manager.get_paginator("list_secrets").paginate().build_full_result()["SecretList"]
+    tokens = [s for s in secrets if "auth-token" in s["Name"]]
+    equal("cache", "a secret that holds the token", len(tokens), 1)
+    for token in tokens:
+        key = w.out["kms_key_arns"]["secrets"].rsplit("/")[-1]
+        want("cache", "the token's key", key in token.get("KmsKeyId", ""), token.get("KmsKeyId"))
 
 
 @check("stream")
@@ -284,10 +327,15 @@ def files(w):
     lifecycle = efs.describe_lifecycle_configuration(FileSystemId=file_system_id)["LifecyclePolicies"]
     want("files", "infrequent access after 30 days", {"TransitionToIA": "AFTER_30_DAYS"} in lifecycle, lifecycle)
     policy = statements(efs.describe_file_system_policy(FileSystemId=file_system_id)["Policy"])
+    for statement in policy:
+        everybody = statement.get("Principal") in ("*", {"AWS": "*"})
+        if statement["Effect"] == "Allow" and everybody:
+            want("files", "nobody mounts anonymously", "AccessedViaMountTarget" not in json.dumps(statement) and statement.get("Condition"), statement)
     want("files", "denies plain transport", any(s["Effect"] == "Deny" and "SecureTransport" in json.dumps(s) for s in policy), policy)
     equal("files", "backups", efs.describe_backup_policy(FileSystemId=file_system_id)["BackupPolicy"]["Status"] in ("ENABLED", "ENABLING"), True)
     targets = efs.describe_mount_targets(FileSystemId=file_system_id)["MountTargets"]
     equal("files", "mount targets", len(targets), 2)
+    equal("files", "zones of mount targets", len({t["AvailabilityZoneName"] for t in targets}), 2)
     reachable = set(w.out["public_subnet_ids"] + w.out["private_subnet_ids"])
     want("files", "mount targets in data subnets", reachable.isdisjoint(t["SubnetId"] for t in targets))
     points = efs.describe_access_points(FileSystemId=file_system_id)["AccessPoints"]
@@ -312,6 +360,14 @@ def roles(w):
     execution = task["executionRoleArn"].rsplit("/")[-1]
     attached = {p["PolicyName"] for p in iam.list_attached_role_policies(RoleName=execution)["AttachedPolicies"]}
     want("roles", "the execution role's managed policy", "AmazonECSTaskExecutionRolePolicy" in attached, attached)
+    secrets = set()
+    for policy in iam.list_role_policies(RoleName=execution)["PolicyNames"]:
+        document = iam.get_role_policy(RoleName=execution, PolicyName=policy)["PolicyDocument"]
+        for statement in statements(document):
+            if "secretsmanager:GetSecretValue" in listed(statement.get("Action", [])):
+                secrets |= set(listed(statement["Resource"]))
+    want("roles", "the execution role reads the stack's secrets", w.out["db_secret_arn"] in secrets, secrets)
+    want("roles", "and no others", all(f":{w.account}:secret:student-" in arn for arn in secrets), secrets)
     name = task["taskRoleArn"].rsplit("/")[-1]
     allowed = set()
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
@@ -319,6 +375,10 @@ def roles(w):
         allowed |= actions(document)
         for statement in statements(document):
             want("roles", "no wildcard resource for the task", "*" not in listed(statement["Resource"]), statement)
+            if "elasticfilesystem:ClientMount" in listed(statement.get("Action", [])):
+                of = {arn.rsplit("/")[-1] for arn in listed(statement["Resource"])}
+                equal("roles", "the file system that the task mounts", of, {w.out["efs_file_system_id"]})
+                want("roles", "through the access point", "elasticfilesystem:AccessPointArn" in json.dumps(statement.get("Condition")), statement)
             if "kms:GenerateDataKey" in listed(statement.get("Action", [])):
                 want("roles", "the stream's key", w.out["kms_key_arns"]["kinesis"] in listed(statement["Resource"]), statement)
     for action in ("kinesis:PutRecord", "kinesis:PutRecords", "kms:GenerateDataKey", "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"):
@@ -330,6 +390,10 @@ def roles(w):
 def cluster(w):
     ecs = w.client("ecs")
     found = ecs.describe_clusters(clusters=[w.out["ecs_cluster_name"]], include=["SETTINGS", "CONFIGURATIONS"])["clusters"][0]
+    command = found.get("configuration", {}).get("executeCommandConfiguration", {})
+    logged = command.get("logging") == "OVERRIDE" and command.get("kmsKeyId")
+    enabled = task_definition(w)[0].get("enableExecuteCommand", False)
+    want("cluster", "commands in containers are logged and encrypted, or off", logged or not enabled, (command, enabled))
     want("cluster", "container insights", {s["name"]: s["value"] for s in found["settings"]}.get("containerInsights") in ("enabled", "enhanced"), found["settings"])
 
 
@@ -337,6 +401,8 @@ def cluster(w):
 def task(w):
     service, found = task_definition(w)
     equal("task", "cpu and memory", (found["cpu"], found["memory"]), ("512", "1024"))
+    equal("task", "launch type", found["requiresCompatibilities"], ["FARGATE"])
+    equal("task", "network mode", found["networkMode"], "awsvpc")
     container = found["containerDefinitions"][0]
     equal("task", "port", container["portMappings"][0]["containerPort"], 8080)
     environment = {e["name"]: e["value"] for e in container["environment"]}
@@ -373,6 +439,7 @@ def load_balancer(w):
     found = elb.describe_load_balancers(LoadBalancerArns=[w.out["alb_arn"]])["LoadBalancers"][0]
     equal("load-balancer", "scheme", found["Scheme"], "internal")
     equal("load-balancer", "type", found["Type"], "application")
+    equal("load-balancer", "subnets", {z["SubnetId"] for z in found["AvailabilityZones"]}, set(w.out["private_subnet_ids"]))
     equal("load-balancer", "DNS name", found["DNSName"], w.out["alb_dns_name"])
     attributes = {a["Key"]: a["Value"] for a in elb.describe_load_balancer_attributes(LoadBalancerArn=w.out["alb_arn"])["Attributes"]}
     for name in ("deletion_protection.enabled", "routing.http.drop_invalid_header_fields.enabled", "access_logs.s3.enabled"):
@@ -380,6 +447,7 @@ def load_balancer(w):
     group = elb.describe_target_groups(LoadBalancerArn=w.out["alb_arn"])["TargetGroups"][0]
     for field, wanted in {
         "Port": 8080,
+        "Protocol": "HTTP",
         "TargetType": "ip",
         "HealthCheckPath": "/health",
         "HealthCheckIntervalSeconds": 30,
@@ -417,11 +485,17 @@ def api(w):
     found = gateway.get_rest_api(restApiId=api_id)
     equal("api", "endpoint", found["endpointConfiguration"]["types"], ["REGIONAL"])
     links = {link["VpcLinkId"]: link for link in w.client("apigatewayv2").get_vpc_links()["Items"]}
+    security = found.get("securityPolicy")
+    want("security-policy", "TLS 1.2 or later", security == "TLS_1_2" or (security or "").startswith("SecurityPolicy_TLS13_1_"), security)
     equal("vpc-link", "a v2 link", len(links), 1)
+    for link in links.values():
+        want("vpc-link", "subnets of the VPC", link["SubnetIds"] and set(link["SubnetIds"]) <= set(w.out["private_subnet_ids"]), link)
+        balancer = w.client("elbv2").describe_load_balancers(LoadBalancerArns=[w.out["alb_arn"]])["LoadBalancers"][0]
+        want("vpc-link", "a group of its own", link["SecurityGroupIds"] and set(link["SecurityGroupIds"]).isdisjoint(balancer["SecurityGroups"]), link)
     equal("vpc-link", "no v1 link", gateway.get_vpc_links().get("items", []), [])
     resources = {r["path"]: r for r in gateway.get_resources(restApiId=api_id, embed=["methods"])["items"]}
     for path in ("/students", "/students/{id}", "/health"):
-        want("api", f"resource {path}", path in resources, sorted(resources))
+        want("api", f"GET {path}", "GET" in resources.get(path, {}).get("resourceMethods", {}), sorted(resources))
     for path, resource in resources.items():
         for verb in resource.get("resourceMethods", {}):
             method = gateway.get_method(restApiId=api_id, resourceId=resource["id"], httpMethod=verb)
@@ -439,6 +513,7 @@ def api(w):
     equal("stage", "name", stage["stageName"], "prod")
     access = stage.get("accessLogSettings", {})
     want("stage", "access logs", access.get("destinationArn"), access)
+    want("stage", "a record as JSON", isinstance(json.loads(access.get("format", "null")), dict), access)
     want("stage", "that name the caller", "caller" in access.get("format", "").lower() or "userArn" in access.get("format", ""), access.get("format"))
     settings = stage.get("methodSettings", {}).get("*/*", {})
     want("stage", "execution logs", settings.get("loggingLevel") in ("INFO", "ERROR"), settings)

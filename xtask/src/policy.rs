@@ -31,10 +31,11 @@ pub fn destroy() -> Vec<Allow> {
     [CONNECTING, CHANGING, &reads(&kinds), &removes(&kinds)].concat()
 }
 
-/// What an audit needs: to read what its controls look at.
+/// What an audit needs: to read what its controls look at, whosever it is.
 pub fn audit(reach: Reach) -> Vec<Allow> {
     let readers = readers_for(reach);
-    let reads: Vec<_> = readers.iter().flat_map(|reader| reader.read).copied().collect();
+    let reads = readers.iter().flat_map(|reader| reader.read);
+    let reads: Vec<_> = reads.map(|permission| permission.of_anybody()).collect();
     [CONNECTING, &reads].concat()
 }
 

@@ -109,29 +109,31 @@ impl Resource for WebAcl {
             ("WAFServiceLinkedRoleErrorException", ""),
         ],
         permissions: Permissions {
-            read: &[Allow::to(&[
-                "wafv2:ListWebACLs",
-                "wafv2:GetWebACL",
-                "wafv2:DescribeManagedRuleGroup",
-                "wafv2:GetLoggingConfiguration",
-                "wafv2:ListTagsForResource",
-            ])],
+            read: &[
+                Allow::to(&["wafv2:ListWebACLs", "wafv2:DescribeManagedRuleGroup"]),
+                Allow::to(&[
+                    "wafv2:GetWebACL",
+                    "wafv2:GetLoggingConfiguration",
+                    "wafv2:ListTagsForResource",
+                ])
+                .on(&["wafv2:{here}:regional/webacl/{perhaps}/*"]),
+            ],
             make: &[
                 Allow::to(&["wafv2:CreateWebACL", "wafv2:UpdateWebACL"]).on(&[
                     "wafv2:{here}:regional/webacl/{name}/*",
                     "wafv2:{here}:regional/webacl/{successor}/*",
                     "wafv2:{here}:regional/managedruleset/*/*",
                 ]),
-                Allow::to(&[
-                    "wafv2:PutLoggingConfiguration",
-                    "wafv2:DeleteLoggingConfiguration",
-                    "wafv2:TagResource",
-                    "wafv2:UntagResource",
-                ])
-                .on(&[
+                Allow::to(&["wafv2:PutLoggingConfiguration", "wafv2:TagResource"]).on(&[
                     "wafv2:{here}:regional/webacl/{name}/*",
                     "wafv2:{here}:regional/webacl/{successor}/*",
                 ]),
+                Allow::to(&["wafv2:DeleteLoggingConfiguration", "wafv2:UntagResource"])
+                    .on(&[
+                        "wafv2:{here}:regional/webacl/{name}/*",
+                        "wafv2:{here}:regional/webacl/{successor}/*",
+                    ])
+                    .of_stack(),
                 // https://docs.aws.amazon.com/waf/latest/developerguide/logging-cw-logs.html
                 Allow::to(&[
                     "logs:CreateLogDelivery",

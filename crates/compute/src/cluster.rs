@@ -104,14 +104,12 @@ impl Resource for Cluster {
         permissions: Permissions {
             read: &[Allow::to(&["ecs:ListClusters", "ecs:DescribeClusters"])],
             make: &[
-                Allow::to(&[
-                    "ecs:CreateCluster",
-                    "ecs:UpdateCluster",
-                    "ecs:PutClusterCapacityProviders",
-                    "ecs:TagResource",
-                    "ecs:UntagResource",
-                ])
-                .on(&["ecs:{here}:cluster/{name}"]),
+                Allow::to(&["ecs:CreateCluster"]).on(&["ecs:{here}:cluster/{name}"]).for_stack(),
+                Allow::to(&["ecs:PutClusterCapacityProviders", "ecs:TagResource"])
+                    .on(&["ecs:{here}:cluster/{name}"]),
+                Allow::to(&["ecs:UpdateCluster", "ecs:UntagResource"])
+                    .on(&["ecs:{here}:cluster/{name}"])
+                    .of_stack(),
                 Allow::to(&["iam:CreateServiceLinkedRole"])
                     .on(&["iam::{account}:role/aws-service-role/*"])
                     .under(&[When::equals("iam:AWSServiceName", &["ecs.amazonaws.com"])]),

@@ -145,25 +145,34 @@ impl Resource for Function {
         attached_by: &[("subnets", "ec2.subnet"), ("security_groups", "ec2.security_group")],
         costly: true,
         permissions: Permissions {
-            read: &[Allow::to(&[
-                "lambda:ListFunctions",
-                "lambda:GetFunction",
-                "lambda:GetFunctionConfiguration",
-                "lambda:GetPolicy",
-            ])],
-            make: &[
+            read: &[
+                Allow::to(&["lambda:ListFunctions"]),
                 Allow::to(&[
-                    "lambda:CreateFunction",
-                    "lambda:UpdateFunctionCode",
-                    "lambda:UpdateFunctionConfiguration",
+                    "lambda:GetFunction",
+                    "lambda:GetFunctionConfiguration",
+                    "lambda:GetPolicy",
+                ])
+                .on(&["lambda:{here}:function:{perhaps}"]),
+            ],
+            make: &[
+                Allow::to(&["lambda:CreateFunction"])
+                    .on(&["lambda:{here}:function:{name}"])
+                    .for_stack(),
+                Allow::to(&[
                     "lambda:PutFunctionConcurrency",
-                    "lambda:DeleteFunctionConcurrency",
                     "lambda:AddPermission",
-                    "lambda:RemovePermission",
                     "lambda:TagResource",
-                    "lambda:UntagResource",
                 ])
                 .on(&["lambda:{here}:function:{name}"]),
+                Allow::to(&[
+                    "lambda:UpdateFunctionCode",
+                    "lambda:UpdateFunctionConfiguration",
+                    "lambda:DeleteFunctionConcurrency",
+                    "lambda:RemovePermission",
+                    "lambda:UntagResource",
+                ])
+                .on(&["lambda:{here}:function:{name}"])
+                .of_stack(),
                 Allow::to(&["iam:PassRole"])
                     .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
                     .under(&[When::equals("iam:PassedToService", &["lambda.amazonaws.com"])]),

@@ -90,13 +90,16 @@ impl Resource for Listener {
             ])],
             make: &[
                 Allow::to(&["elasticloadbalancing:CreateListener"])
-                    .on(&["elasticloadbalancing:{here}:loadbalancer/app/{name}/*"]),
+                    .on(&["elasticloadbalancing:{here}:loadbalancer/app/{name}/*"])
+                    .for_stack(),
+                Allow::to(&["elasticloadbalancing:AddTags"])
+                    .on(&["elasticloadbalancing:{here}:listener/app/{name}/*/*"]),
                 Allow::to(&[
                     "elasticloadbalancing:ModifyListener",
-                    "elasticloadbalancing:AddTags",
                     "elasticloadbalancing:RemoveTags",
                 ])
-                .on(&["elasticloadbalancing:{here}:listener/app/{name}/*/*"]),
+                .on(&["elasticloadbalancing:{here}:listener/app/{name}/*/*"])
+                .of_stack(),
             ],
             remove: &[Allow::to(&["elasticloadbalancing:DeleteListener"])
                 .on(&["elasticloadbalancing:{here}:listener/app/{name}/*/*"])

@@ -132,15 +132,21 @@ impl Resource for LoadBalancer {
                 "elasticloadbalancing:DescribeTags",
             ])],
             make: &[
+                Allow::to(&["elasticloadbalancing:CreateLoadBalancer"])
+                    .on(&["elasticloadbalancing:{here}:loadbalancer/app/{name}/*"])
+                    .for_stack(),
                 Allow::to(&[
-                    "elasticloadbalancing:CreateLoadBalancer",
                     "elasticloadbalancing:ModifyLoadBalancerAttributes",
-                    "elasticloadbalancing:SetSubnets",
-                    "elasticloadbalancing:SetSecurityGroups",
                     "elasticloadbalancing:AddTags",
-                    "elasticloadbalancing:RemoveTags",
                 ])
                 .on(&["elasticloadbalancing:{here}:loadbalancer/app/{name}/*"]),
+                Allow::to(&[
+                    "elasticloadbalancing:SetSubnets",
+                    "elasticloadbalancing:SetSecurityGroups",
+                    "elasticloadbalancing:RemoveTags",
+                ])
+                .on(&["elasticloadbalancing:{here}:loadbalancer/app/{name}/*"])
+                .of_stack(),
                 // Elastic Load Balancing asks whether the caller may, when it makes the first of an account:
                 // https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html
                 Allow::to(&["ec2:DescribeAccountAttributes"]),

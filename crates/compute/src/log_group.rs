@@ -84,31 +84,44 @@ impl Resource for LogGroup {
         ],
         costly: true,
         permissions: Permissions {
-            read: &[Allow::to(&[
-                "logs:DescribeLogGroups",
-                "logs:ListTagsForResource",
-                "logs:DescribeMetricFilters",
-                "logs:DescribeSubscriptionFilters",
-            ])],
+            read: &[
+                Allow::to(&["logs:DescribeLogGroups", "logs:DescribeMetricFilters"]),
+                Allow::to(&["logs:ListTagsForResource", "logs:DescribeSubscriptionFilters"])
+                    .on(&["logs:{here}:log-group:{perhaps}"]),
+            ],
             make: &[
+                Allow::to(&["logs:CreateLogGroup"])
+                    .on(&[
+                        "logs:{here}:log-group:*{name}",
+                        "logs:{here}:log-group:*{name}:*",
+                        "logs:{here}:log-group:*{name}/*",
+                    ])
+                    .for_stack(),
                 Allow::to(&[
-                    "logs:CreateLogGroup",
                     "logs:AssociateKmsKey",
-                    "logs:DisassociateKmsKey",
                     "logs:PutRetentionPolicy",
-                    "logs:DeleteRetentionPolicy",
                     "logs:PutMetricFilter",
-                    "logs:DeleteMetricFilter",
                     "logs:PutSubscriptionFilter",
-                    "logs:DeleteSubscriptionFilter",
                     "logs:TagResource",
-                    "logs:UntagResource",
                 ])
                 .on(&[
                     "logs:{here}:log-group:*{name}",
                     "logs:{here}:log-group:*{name}:*",
                     "logs:{here}:log-group:*{name}/*",
                 ]),
+                Allow::to(&[
+                    "logs:DisassociateKmsKey",
+                    "logs:DeleteRetentionPolicy",
+                    "logs:DeleteMetricFilter",
+                    "logs:DeleteSubscriptionFilter",
+                    "logs:UntagResource",
+                ])
+                .on(&[
+                    "logs:{here}:log-group:*{name}",
+                    "logs:{here}:log-group:*{name}:*",
+                    "logs:{here}:log-group:*{name}/*",
+                ])
+                .of_stack(),
                 Allow::to(&["iam:PassRole"])
                     .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
                     .under(&[When::equals("iam:PassedToService", &["logs.amazonaws.com"])]),

@@ -101,18 +101,20 @@ impl Resource for Role {
         permissions: Permissions {
             read: &[Allow::to(&["iam:ListRoles", "iam:GetAccountAuthorizationDetails"])],
             make: &[
+                Allow::to(&["iam:CreateRole"])
+                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
+                    .for_stack(),
+                Allow::to(&["iam:PutRolePolicy", "iam:PutRolePermissionsBoundary", "iam:TagRole"])
+                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"]),
                 Allow::to(&[
-                    "iam:CreateRole",
                     "iam:UpdateRole",
                     "iam:UpdateAssumeRolePolicy",
-                    "iam:PutRolePolicy",
                     "iam:DeleteRolePolicy",
-                    "iam:PutRolePermissionsBoundary",
                     "iam:DeleteRolePermissionsBoundary",
-                    "iam:TagRole",
                     "iam:UntagRole",
                 ])
-                .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"]),
+                .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
+                .of_stack(),
                 // The stack's roles take policies that AWS wrote for such roles, and no others.
                 Allow::to(&["iam:AttachRolePolicy"])
                     .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
@@ -121,7 +123,8 @@ impl Resource for Role {
                         &["arn:{partition}:iam::aws:policy/service-role/*"],
                     )]),
                 Allow::to(&["iam:DetachRolePolicy"])
-                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"]),
+                    .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
+                    .of_stack(),
             ],
             remove: &[Allow::to(&[
                 "iam:ListAttachedRolePolicies",

@@ -142,13 +142,14 @@ impl Resource for Service {
                 "ecs:ListTasks",
             ])],
             make: &[
-                Allow::to(&[
-                    "ecs:CreateService",
-                    "ecs:UpdateService",
-                    "ecs:TagResource",
-                    "ecs:UntagResource",
-                ])
-                .on(&["ecs:{here}:service/{name}/{name}"]),
+                Allow::to(&["ecs:CreateService"])
+                    .on(&["ecs:{here}:service/{name}/{name}"])
+                    .for_stack(),
+                Allow::to(&["ecs:UpdateService", "ecs:TagResource"])
+                    .on(&["ecs:{here}:service/{name}/{name}"]),
+                Allow::to(&["ecs:UntagResource"])
+                    .on(&["ecs:{here}:service/{name}/{name}"])
+                    .of_stack(),
                 Allow::to(&["iam:CreateServiceLinkedRole"])
                     .on(&["iam::{account}:role/aws-service-role/*"])
                     .under(&[When::equals("iam:AWSServiceName", &["ecs.amazonaws.com"])]),
@@ -394,7 +395,10 @@ async fn find(aws: &Aws, live: &Live<Service>) -> Result<Option<EcsService>> {
 /// waited for. AWS itself is never taken for one.
 async fn rollout(aws: &Aws, service: &EcsService, revision: &str) -> Result<Readiness> {
     let state = progress(service, revision);
-    if aws.is_real() || !matches!(state, Readiness::Pending(_)) || !service.events().is_empty() {
+    if !aws.may_run_nothing()
+        || !matches!(state, Readiness::Pending(_))
+        || !service.events().is_empty()
+    {
         return Ok(state);
     }
     let call = client!(aws, aws_sdk_ecs)

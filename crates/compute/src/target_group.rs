@@ -83,17 +83,31 @@ impl Resource for TargetGroup {
                 "elasticloadbalancing:DescribeTargetGroupAttributes",
                 "elasticloadbalancing:DescribeTags",
             ])],
-            make: &[Allow::to(&[
-                "elasticloadbalancing:CreateTargetGroup",
-                "elasticloadbalancing:ModifyTargetGroup",
-                "elasticloadbalancing:ModifyTargetGroupAttributes",
-                "elasticloadbalancing:AddTags",
-                "elasticloadbalancing:RemoveTags",
-            ])
-            .on(&[
-                "elasticloadbalancing:{here}:targetgroup/{name}/*",
-                "elasticloadbalancing:{here}:targetgroup/{successor}/*",
-            ])],
+            make: &[
+                Allow::to(&["elasticloadbalancing:CreateTargetGroup"])
+                    .on(&[
+                        "elasticloadbalancing:{here}:targetgroup/{name}/*",
+                        "elasticloadbalancing:{here}:targetgroup/{successor}/*",
+                    ])
+                    .for_stack(),
+                Allow::to(&[
+                    "elasticloadbalancing:ModifyTargetGroupAttributes",
+                    "elasticloadbalancing:AddTags",
+                ])
+                .on(&[
+                    "elasticloadbalancing:{here}:targetgroup/{name}/*",
+                    "elasticloadbalancing:{here}:targetgroup/{successor}/*",
+                ]),
+                Allow::to(&[
+                    "elasticloadbalancing:ModifyTargetGroup",
+                    "elasticloadbalancing:RemoveTags",
+                ])
+                .on(&[
+                    "elasticloadbalancing:{here}:targetgroup/{name}/*",
+                    "elasticloadbalancing:{here}:targetgroup/{successor}/*",
+                ])
+                .of_stack(),
+            ],
             remove: &[Allow::to(&["elasticloadbalancing:DeleteTargetGroup"])
                 .on(&[
                     "elasticloadbalancing:{here}:targetgroup/{name}/*",

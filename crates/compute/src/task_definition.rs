@@ -191,8 +191,13 @@ impl Resource for TaskDefinition {
         permissions: Permissions {
             read: &[Allow::to(&["ecs:ListTaskDefinitions", "ecs:DescribeTaskDefinition"])],
             make: &[
-                Allow::to(&["ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:UntagResource"])
-                    .on(&["ecs:{here}:task-definition/{name}:*"]),
+                Allow::to(&["ecs:RegisterTaskDefinition"])
+                    .on(&["ecs:{here}:task-definition/{name}:*"])
+                    .for_stack(),
+                Allow::to(&["ecs:TagResource"]).on(&["ecs:{here}:task-definition/{name}:*"]),
+                Allow::to(&["ecs:UntagResource"])
+                    .on(&["ecs:{here}:task-definition/{name}:*"])
+                    .of_stack(),
                 Allow::to(&["iam:PassRole"])
                     .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
                     .under(&[When::equals("iam:PassedToService", &["ecs-tasks.amazonaws.com"])]),

@@ -109,13 +109,18 @@ impl Resource for BackupPlan {
             ("InvalidRequestException", "selections must be deleted"),
         ],
         permissions: Permissions {
-            read: &[Allow::to(&[
-                "backup:ListBackupPlans",
-                "backup:GetBackupPlan",
-                "backup:ListBackupSelections",
-                "backup:GetBackupSelection",
-                "backup:ListTags",
-            ])],
+            read: &[
+                Allow::to(&["backup:ListBackupPlans"]),
+                // A plan's ARN has its id only.
+                Allow::to(&["backup:ListTags"]).on(&["backup:{here}:backup-plan:*"]),
+                Allow::to(&[
+                    "backup:GetBackupPlan",
+                    "backup:ListBackupSelections",
+                    "backup:GetBackupSelection",
+                ])
+                .on(&["backup:{here}:backup-plan:*"])
+                .of_stack(),
+            ],
             make: &[
                 Allow::to(&["backup:CreateBackupPlan", "backup:TagResource"])
                     .on(&["backup:{here}:backup-plan:*"])

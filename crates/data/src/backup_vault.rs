@@ -51,23 +51,32 @@ impl Resource for BackupVault {
             ("InvalidRequestException", "recovery points"),
         ],
         permissions: Permissions {
-            read: &[Allow::to(&[
-                "backup:ListBackupVaults",
-                "backup:DescribeBackupVault",
-                "backup:GetBackupVaultAccessPolicy",
-                "backup:ListTags",
-            ])],
-            make: &[
+            read: &[
+                Allow::to(&["backup:ListBackupVaults"]),
                 Allow::to(&[
-                    "backup:CreateBackupVault",
+                    "backup:DescribeBackupVault",
+                    "backup:GetBackupVaultAccessPolicy",
+                    "backup:ListTags",
+                ])
+                .on(&["backup:{here}:backup-vault:{perhaps}"]),
+            ],
+            make: &[
+                Allow::to(&["backup:CreateBackupVault"])
+                    .on(&["backup:{here}:backup-vault:{name}"])
+                    .for_stack(),
+                Allow::to(&[
                     "backup:PutBackupVaultLockConfiguration",
-                    "backup:DeleteBackupVaultLockConfiguration",
                     "backup:PutBackupVaultAccessPolicy",
-                    "backup:DeleteBackupVaultAccessPolicy",
                     "backup:TagResource",
-                    "backup:UntagResource",
                 ])
                 .on(&["backup:{here}:backup-vault:{name}"]),
+                Allow::to(&[
+                    "backup:DeleteBackupVaultLockConfiguration",
+                    "backup:DeleteBackupVaultAccessPolicy",
+                    "backup:UntagResource",
+                ])
+                .on(&["backup:{here}:backup-vault:{name}"])
+                .of_stack(),
                 // https://docs.aws.amazon.com/aws-backup/latest/devguide/create-a-vault.html
                 Allow::to(&["backup-storage:MountCapsule"]),
                 // https://docs.aws.amazon.com/aws-backup/latest/devguide/using-service-linked-roles-AWSServiceRoleForBackup.html

@@ -32,17 +32,24 @@ impl Resource for CacheSubnetGroup {
         not_yet: &[("InvalidSubnet", "")],
         attached_by: &[("subnets", "ec2.subnet")],
         permissions: Permissions {
-            read: &[Allow::to(&[
-                "elasticache:DescribeCacheSubnetGroups",
-                "elasticache:ListTagsForResource",
-            ])],
-            make: &[Allow::to(&[
-                "elasticache:CreateCacheSubnetGroup",
-                "elasticache:ModifyCacheSubnetGroup",
-                "elasticache:AddTagsToResource",
-                "elasticache:RemoveTagsFromResource",
-            ])
-            .on(&["elasticache:{here}:subnetgroup:{name}"])],
+            read: &[
+                Allow::to(&["elasticache:DescribeCacheSubnetGroups"]),
+                Allow::to(&["elasticache:ListTagsForResource"])
+                    .on(&["elasticache:{here}:subnetgroup:{perhaps}"]),
+            ],
+            make: &[
+                Allow::to(&["elasticache:CreateCacheSubnetGroup"])
+                    .on(&["elasticache:{here}:subnetgroup:{name}"])
+                    .for_stack(),
+                Allow::to(&["elasticache:AddTagsToResource"])
+                    .on(&["elasticache:{here}:subnetgroup:{name}"]),
+                Allow::to(&[
+                    "elasticache:ModifyCacheSubnetGroup",
+                    "elasticache:RemoveTagsFromResource",
+                ])
+                .on(&["elasticache:{here}:subnetgroup:{name}"])
+                .of_stack(),
+            ],
             remove: &[Allow::to(&["elasticache:DeleteCacheSubnetGroup"])
                 .on(&["elasticache:{here}:subnetgroup:{name}"])
                 .of_stack()],

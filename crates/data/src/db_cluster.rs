@@ -174,14 +174,13 @@ impl Resource for DbCluster {
                     "rds:{here}:cluster-pg:{successor}",
                     "rds:{here}:og:default:*",
                 ]),
-                Allow::to(&[
-                    "rds:AddTagsToResource",
-                    "rds:RemoveTagsFromResource",
-                    "rds:StartDBCluster",
-                ])
-                .on(&["rds:{here}:cluster:{name}"]),
+                Allow::to(&["rds:AddTagsToResource"]).on(&["rds:{here}:cluster:{name}"]),
+                Allow::to(&["rds:RemoveTagsFromResource", "rds:StartDBCluster"])
+                    .on(&["rds:{here}:cluster:{name}"])
+                    .of_stack(),
                 Allow::to(&["rds:RebootDBInstance"])
-                    .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"]),
+                    .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"])
+                    .of_stack(),
                 Allow::to(&["iam:CreateServiceLinkedRole"])
                     .on(&["iam::{account}:role/aws-service-role/*"])
                     .under(&[When::equals("iam:AWSServiceName", &["rds.amazonaws.com"])]),

@@ -52,24 +52,27 @@ impl Resource for DbClusterParameterGroup {
             ("InvalidDBInstanceState", ""),
         ],
         permissions: Permissions {
-            read: &[Allow::to(&[
-                "rds:DescribeDBClusterParameterGroups",
-                "rds:DescribeDBClusterParameters",
-                "rds:ListTagsForResource",
-                "rds:DescribeDBClusters",
-                "rds:DescribeDBInstances",
-            ])],
-            make: &[
+            read: &[
                 Allow::to(&[
-                    "rds:CreateDBClusterParameterGroup",
-                    "rds:ModifyDBClusterParameterGroup",
-                    "rds:ResetDBClusterParameterGroup",
-                    "rds:AddTagsToResource",
-                    "rds:RemoveTagsFromResource",
-                ])
-                .on(&["rds:{here}:cluster-pg:{name}", "rds:{here}:cluster-pg:{successor}"]),
+                    "rds:DescribeDBClusterParameterGroups",
+                    "rds:DescribeDBClusters",
+                    "rds:DescribeDBInstances",
+                ]),
+                Allow::to(&["rds:DescribeDBClusterParameters", "rds:ListTagsForResource"])
+                    .on(&["rds:{here}:cluster-pg:{perhaps}"]),
+            ],
+            make: &[
+                Allow::to(&["rds:CreateDBClusterParameterGroup"])
+                    .on(&["rds:{here}:cluster-pg:{name}", "rds:{here}:cluster-pg:{successor}"])
+                    .for_stack(),
+                Allow::to(&["rds:ModifyDBClusterParameterGroup", "rds:AddTagsToResource"])
+                    .on(&["rds:{here}:cluster-pg:{name}", "rds:{here}:cluster-pg:{successor}"]),
+                Allow::to(&["rds:ResetDBClusterParameterGroup", "rds:RemoveTagsFromResource"])
+                    .on(&["rds:{here}:cluster-pg:{name}", "rds:{here}:cluster-pg:{successor}"])
+                    .of_stack(),
                 Allow::to(&["rds:RebootDBInstance"])
-                    .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"]),
+                    .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"])
+                    .of_stack(),
             ],
             remove: &[Allow::to(&["rds:DeleteDBClusterParameterGroup"])
                 .on(&["rds:{here}:cluster-pg:{name}", "rds:{here}:cluster-pg:{successor}"])

@@ -170,8 +170,11 @@ impl Resource for DbInstance {
                     "rds:{here}:og:default:*",
                     "rds:{here}:pg:default.*",
                 ]),
-                Allow::to(&["rds:AddTagsToResource", "rds:RemoveTagsFromResource"])
+                Allow::to(&["rds:AddTagsToResource"])
                     .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"]),
+                Allow::to(&["rds:RemoveTagsFromResource"])
+                    .on(&["rds:{here}:db:{name}", "rds:{here}:db:{successor}"])
+                    .of_stack(),
                 // The role of enhanced monitoring:
                 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/USER_Monitoring.OS.Enabling.html
                 Allow::to(&["iam:PassRole"])

@@ -37,14 +37,19 @@ impl Resource for DbSubnetGroup {
         ],
         attached_by: &[("subnets", "ec2.subnet")],
         permissions: Permissions {
-            read: &[Allow::to(&["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"])],
-            make: &[Allow::to(&[
-                "rds:CreateDBSubnetGroup",
-                "rds:ModifyDBSubnetGroup",
-                "rds:AddTagsToResource",
-                "rds:RemoveTagsFromResource",
-            ])
-            .on(&["rds:{here}:subgrp:{name}"])],
+            read: &[
+                Allow::to(&["rds:DescribeDBSubnetGroups"]),
+                Allow::to(&["rds:ListTagsForResource"]).on(&["rds:{here}:subgrp:{perhaps}"]),
+            ],
+            make: &[
+                Allow::to(&["rds:CreateDBSubnetGroup"])
+                    .on(&["rds:{here}:subgrp:{name}"])
+                    .for_stack(),
+                Allow::to(&["rds:AddTagsToResource"]).on(&["rds:{here}:subgrp:{name}"]),
+                Allow::to(&["rds:ModifyDBSubnetGroup", "rds:RemoveTagsFromResource"])
+                    .on(&["rds:{here}:subgrp:{name}"])
+                    .of_stack(),
+            ],
             remove: &[Allow::to(&["rds:DeleteDBSubnetGroup"])
                 .on(&["rds:{here}:subgrp:{name}"])
                 .of_stack()],

@@ -108,21 +108,30 @@ impl Resource for DeliveryStream {
         ],
         costly: true,
         permissions: Permissions {
-            read: &[Allow::to(&[
-                "firehose:ListDeliveryStreams",
-                "firehose:DescribeDeliveryStream",
-                "firehose:ListTagsForDeliveryStream",
-            ])],
-            make: &[
+            read: &[
+                Allow::to(&["firehose:ListDeliveryStreams"]),
                 Allow::to(&[
-                    "firehose:CreateDeliveryStream",
-                    "firehose:UpdateDestination",
+                    "firehose:DescribeDeliveryStream",
+                    "firehose:ListTagsForDeliveryStream",
+                ])
+                .on(&["firehose:{here}:deliverystream/{perhaps}"]),
+            ],
+            make: &[
+                Allow::to(&["firehose:CreateDeliveryStream"])
+                    .on(&["firehose:{here}:deliverystream/{name}"])
+                    .for_stack(),
+                Allow::to(&[
                     "firehose:StartDeliveryStreamEncryption",
-                    "firehose:StopDeliveryStreamEncryption",
                     "firehose:TagDeliveryStream",
-                    "firehose:UntagDeliveryStream",
                 ])
                 .on(&["firehose:{here}:deliverystream/{name}"]),
+                Allow::to(&[
+                    "firehose:UpdateDestination",
+                    "firehose:StopDeliveryStreamEncryption",
+                    "firehose:UntagDeliveryStream",
+                ])
+                .on(&["firehose:{here}:deliverystream/{name}"])
+                .of_stack(),
                 Allow::to(&["iam:PassRole"])
                     .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
                     .under(&[When::equals("iam:PassedToService", &["firehose.amazonaws.com"])]),

@@ -81,12 +81,16 @@ impl Resource for FileSystem {
         gone: Poll::MINUTES.expecting(5),
         not_yet: &[("IncorrectFileSystemLifeCycleState", "")],
         permissions: Permissions {
-            read: &[Allow::to(&[
-                "elasticfilesystem:DescribeFileSystems",
-                "elasticfilesystem:DescribeLifecycleConfiguration",
-                "elasticfilesystem:DescribeFileSystemPolicy",
-                "elasticfilesystem:DescribeBackupPolicy",
-            ])],
+            read: &[
+                Allow::to(&["elasticfilesystem:DescribeFileSystems"]),
+                Allow::to(&[
+                    "elasticfilesystem:DescribeLifecycleConfiguration",
+                    "elasticfilesystem:DescribeFileSystemPolicy",
+                    "elasticfilesystem:DescribeBackupPolicy",
+                ])
+                .on(&["elasticfilesystem:{here}:file-system/*"])
+                .of_stack(),
+            ],
             make: &[
                 Allow::to(&["elasticfilesystem:CreateFileSystem"])
                     .for_stack()

@@ -48,10 +48,14 @@ impl Resource for MountTarget {
         attaches: &[("file_system_id", "efs.file_system")],
         permissions: Permissions {
             read: &[
+                // Granted on the file system that it is of:
+                // https://docs.aws.amazon.com/efs/latest/ug/API_DescribeMountTargets.html
                 Allow::to(&[
                     "elasticfilesystem:DescribeMountTargets",
                     "elasticfilesystem:DescribeMountTargetSecurityGroups",
-                ]),
+                ])
+                .on(&["elasticfilesystem:{here}:file-system/*"])
+                .of_stack(),
                 // https://docs.aws.amazon.com/efs/latest/ug/API_DescribeMountTargetSecurityGroups.html
                 Allow::to(&["ec2:DescribeNetworkInterfaceAttribute"]),
             ],

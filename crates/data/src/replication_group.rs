@@ -145,13 +145,16 @@ impl Resource for ReplicationGroup {
         ],
         attached_by: &[("subnet_group", "elasticache.subnet_group")],
         permissions: Permissions {
-            read: &[Allow::to(&[
-                "elasticache:DescribeReplicationGroups",
-                "elasticache:DescribeCacheClusters",
-                "elasticache:DescribeUserGroups",
-                "elasticache:DescribeUsers",
-                "elasticache:ListTagsForResource",
-            ])],
+            read: &[
+                Allow::to(&[
+                    "elasticache:DescribeReplicationGroups",
+                    "elasticache:DescribeCacheClusters",
+                    "elasticache:DescribeUserGroups",
+                    "elasticache:DescribeUsers",
+                ]),
+                Allow::to(&["elasticache:ListTagsForResource"])
+                    .on(&["elasticache:{here}:replicationgroup:{perhaps}"]),
+            ],
             make: &[
                 Allow::to(&["elasticache:CreateReplicationGroup"]).on(&[
                     "elasticache:{here}:replicationgroup:{name}",
@@ -163,13 +166,15 @@ impl Resource for ReplicationGroup {
                     "elasticache:{here}:replicationgroup:{name}",
                     "elasticache:{here}:parametergroup:default.*",
                 ]),
+                Allow::to(&["elasticache:AddTagsToResource"])
+                    .on(&["elasticache:{here}:replicationgroup:{name}"]),
                 Allow::to(&[
                     "elasticache:IncreaseReplicaCount",
                     "elasticache:DecreaseReplicaCount",
-                    "elasticache:AddTagsToResource",
                     "elasticache:RemoveTagsFromResource",
                 ])
-                .on(&["elasticache:{here}:replicationgroup:{name}"]),
+                .on(&["elasticache:{here}:replicationgroup:{name}"])
+                .of_stack(),
                 Allow::to(&["iam:CreateServiceLinkedRole"])
                     .on(&["iam::{account}:role/aws-service-role/*"])
                     .under(&[When::equals("iam:AWSServiceName", &["elasticache.amazonaws.com"])]),
@@ -374,9 +379,9 @@ impl Resource for ReplicationGroup {
     }
 
     async fn gone(aws: &Aws, live: &Live<Self>) -> Result<bool> {
-        // An imitation of AWS may leave it at that: no time passes there.
         let left = describe(aws, &live.id).await?;
-        let deleting = |status: Option<&str>| !aws.is_real() && status == Some("deleting");
+        let deleting =
+            |status: Option<&str>| aws.may_never_finish_deleting() && status == Some("deleting");
         Ok(left.is_none_or(|group| deleting(group.status())))
     }
 

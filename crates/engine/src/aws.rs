@@ -270,21 +270,10 @@ impl Aws {
         &self.inner.target
     }
 
-    /// Whether this is AWS itself (or to be taken for it), and not something that imitates it and may lack
-    /// a part.
-    pub fn is_real(&self) -> bool {
-        matches!(self.inner.target, Target::Aws | Target::Simulated(_))
-    }
-
     /// An ARN in this account and region: `arn("kinesis", "stream/x")`.
     pub fn arn(&self, service: &str, resource: &str) -> String {
         let (region, account) = (self.region(), self.account_id());
         format!("arn:{}:{service}:{region}:{account}:{resource}", self.partition())
-    }
-
-    /// How long AWS may take to show something that it has created. Imitations show it at once.
-    pub fn consistency_window(&self) -> Duration {
-        if self.is_real() { CONSISTENCY_WINDOW } else { Duration::ZERO }
     }
 
     /// The client of a service, made once. Use the [`client!`](crate::client) macro.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::aws::{Aws, Target};
+use crate::aws::Aws;
 use crate::error::Error;
 use crate::execute::{Execution, Outcome, StepName, execute};
 use crate::inventory::{Inventory, Scope, collect, refresh};
@@ -144,7 +144,7 @@ pub fn is_settled(aws: &Aws, outcome: &Outcome, left: &Plan) -> bool {
             |step: &StepName| step.resource == *resource && step.what == What::Delete.to_string();
         outcome.done.iter().any(|(step, _)| done(step))
     };
-    matches!(aws.target(), Target::Endpoint(_))
+    aws.may_forget()
         && left.problems.is_empty()
         && left.actions.iter().all(|action| {
             left_out(&action.resource)

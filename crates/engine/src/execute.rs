@@ -26,8 +26,9 @@ use crate::stack::{LogicalId, RESOURCE_TAG, STACK_TAG, Stack};
 use crate::steps::{Step, StepId, Steps, What};
 use crate::wait::{self, Watched};
 
-/// How long an error that says "not yet" is believed.
-const NOT_YET: Poll = Poll::within(3, 1, 5);
+/// How long an error that says "not yet" is believed. The slowest that we know of is KMS, which takes up to five minutes to
+/// go by a key's tags: <https://docs.aws.amazon.com/kms/latest/developerguide/abac.html>.
+const NOT_YET: Poll = Poll::within(6, 1, 5);
 
 /// How often a create call is made whose answers do not come.
 const UNSURE_TRIES: usize = 5;
@@ -448,7 +449,7 @@ impl Run {
                 Err(error)
                     if is_unsure(&error)
                         && tries < UNSURE_TRIES
-                        && (self.aws.is_real() || !is_not_implemented(&error)) =>
+                        && !error.api().is_some_and(|api| self.aws.lacks(api)) =>
                 {
                     error
                 }
@@ -579,7 +580,7 @@ impl Run {
             match done {
                 Ok(Some(())) => live.status = Status::Ready,
                 Ok(None) => return Ok(Done::Stopped),
-                Err(Error::Api(error)) if !self.aws.is_real() && error.is_not_implemented() => {
+                Err(Error::Api(error)) if self.aws.lacks(&error) => {
                     self.leave_out(name, error);
                 }
                 Err(error) => return Err(error),
@@ -657,9 +658,7 @@ impl Run {
             Ok(None) => Ok(Done::Stopped),
             Err(Error::Api(error)) if error.is_not_found() => Ok(Done::Yes),
             // What the server has no operation for it does not hold either.
-            Err(Error::Api(error)) if !self.aws.is_real() && error.is_not_implemented() => {
-                Ok(Done::Yes)
-            }
+            Err(Error::Api(error)) if self.aws.lacks(&error) => Ok(Done::Yes),
             Err(error) => Err(error),
         }
     }
@@ -686,7 +685,7 @@ impl Run {
                         continue;
                     }
                     Err(Error::Api(error)) if error.is_not_found() => break,
-                    Err(Error::Api(error)) if !self.aws.is_real() && error.is_not_implemented() => {
+                    Err(Error::Api(error)) if self.aws.lacks(&error) => {
                         self.leave_out(name, error);
                         return Ok(Done::Yes);
                     }
@@ -788,10 +787,6 @@ impl Run {
 /// Whether the call may have taken effect all the same: its answer never came, or says that AWS broke.
 fn is_unsure(error: &Error) -> bool {
     error.api().is_some_and(|api| !api.is_throttled() && api.status.is_none_or(|s| s >= 500))
-}
-
-fn is_not_implemented(error: &Error) -> bool {
-    error.api().is_some_and(ApiError::is_not_implemented)
 }
 
 fn is_not_yet(kind: Kind, error: &ApiError) -> bool {

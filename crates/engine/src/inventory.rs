@@ -42,13 +42,16 @@ impl Scope {
         }
     }
 
-    /// Whether a resource of this name could belong to the stack: its name is built as
-    /// [`StackName::of`] builds it, with a suffix perhaps. For kinds whose tags cost a call each.
+    /// Whether a resource of this name could belong to the stack: in its name is one that [`StackName::of`] has
+    /// built. For kinds whose tags cost a call each; their [permissions](crate::permission) are for
+    /// these names (`{perhaps}`).
     pub fn may_be_ours(&self, name: &str) -> bool {
         match self {
             Self::Account => true,
             Self::Stack(stack) | Self::Attached(stack) => {
-                name.contains(&stack.project) && name.contains(&stack.environment)
+                let (start, end) =
+                    (format!("{}-", stack.project), format!("-{}", stack.environment));
+                name.split_once(&start).is_some_and(|(_, rest)| rest.contains(&end))
             }
         }
     }
@@ -430,6 +433,20 @@ mod tests {
             assert_eq!(found, ["d-1", "h-1", "r-1"], "what a door leads to");
             let strangers = Live::new("r-1", json!({}));
             assert_eq!(answered(&strangers, elsewhere.clone(), door), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_name_could_be_ours_where_a_name_of_the_stack_is_in_it() {
+        let scope = Scope::Stack(StackName::new("student", "dev"));
+        for ours in
+            ["student-x-dev", "/aws/rds/cluster/student-records-dev/log", "student-x-dev-a1b2"]
+        {
+            assert!(scope.may_be_ours(ours), "{ours}");
+        }
+        for other in ["student-dev", "dev-student-x", "student-x-prod", "students-dev", "x-dev"] {
+            assert!(!scope.may_be_ours(other), "{other}");
+            assert!(Scope::Account.may_be_ours(other), "{other}");
         }
     }
 

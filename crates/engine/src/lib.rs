@@ -20,6 +20,7 @@ pub mod deploy;
 pub mod diff;
 pub mod error;
 pub mod execute;
+pub mod imitation;
 pub mod inventory;
 pub mod journal;
 pub mod kind;

@@ -11,11 +11,13 @@
 //! | `{digits}` | the account's twelve digits where they are part of a name, and not a field of an ARN |
 //! | `{name}` | every name of the stack ([`StackName::of`]): `student-*-dev` |
 //! | `{successor}` | the same for what is made beside its predecessor: `student-*-dev-??????` |
+//! | `{perhaps}` | every name that [could be the stack's]: `*student-*-dev*` |
 //! | `{project}` | the first part of every name: `student` |
 //! | `{stack}` | the value of the tag of ownership: `student-dev` |
 //!
 //! [`Traits::permissions`]: crate::kind::Traits::permissions
 //! [`StackName::of`]: crate::stack::StackName::of
+//! [could be the stack's]: crate::inventory::Scope::may_be_ours
 
 use serde_json::{Map, Value, json};
 
@@ -93,6 +95,18 @@ impl Allow {
     #[must_use]
     pub const fn for_stack(mut self) -> Self {
         self.for_stack = true;
+        self
+    }
+
+    /// The same for what is anybody's, and not only the stack's: an audit looks at strangers on purpose.
+    #[must_use]
+    pub fn of_anybody(mut self) -> Self {
+        const OF_STACK: [&str; 4] = ["{name}", "{successor}", "{perhaps}", "{stack}"];
+        let named = |arn: &&str| OF_STACK.iter().any(|name| arn.contains(name));
+        if self.of_stack || self.resources.iter().any(named) {
+            self.resources = &[];
+            self.of_stack = false;
+        }
         self
     }
 
@@ -215,6 +229,7 @@ impl Bounds {
             .replace("{account}", &self.account)
             .replace("{digits}", digits)
             .replace("{successor}", &format!("{name}-??????"))
+            .replace("{perhaps}", &format!("*{name}*"))
             .replace("{name}", &name)
             .replace("{project}", &self.stack.project)
             .replace("{stack}", &self.stack.to_string())
@@ -251,6 +266,21 @@ mod tests {
         assert_eq!(PASS.statement(&bounds()), expected);
         let list = json!({"Effect": "Allow", "Action": ["ec2:DescribeVpcs"], "Resource": ["*"]});
         assert_eq!(Allow::to(&["ec2:DescribeVpcs"]).statement(&bounds()), list);
+    }
+
+    #[test]
+    fn what_is_read_of_the_stack_is_read_of_anybody_by_audits() {
+        const NAMED: Allow =
+            Allow::to(&["lambda:GetPolicy"]).on(&["lambda:{here}:function:{perhaps}"]);
+        const TAGGED: Allow =
+            Allow::to(&["backup:GetBackupPlan"]).on(&["backup:{here}:backup-plan:*"]).of_stack();
+        let function = "arn:aws:lambda:eu-west-1:123456789012:function:*student-*-dev*";
+        assert_eq!(NAMED.statement(&bounds())["Resource"], json!([function]));
+        assert_eq!(NAMED.of_anybody(), Allow::to(&["lambda:GetPolicy"]));
+        assert_eq!(TAGGED.of_anybody(), Allow::to(&["backup:GetBackupPlan"]));
+        const ANYBODYS: Allow =
+            Allow::to(&["apigateway:GET"]).on(&["apigateway:{region}::/restapis"]);
+        assert_eq!(ANYBODYS.of_anybody(), ANYBODYS);
     }
 
     #[test]

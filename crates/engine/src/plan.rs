@@ -29,6 +29,13 @@ pub struct Options {
     pub imitation: bool,
 }
 
+impl Options {
+    /// The error says that an imitation of AWS has no such operation (see [`imitation`](crate::imitation)).
+    fn forgives(self, error: &ApiError) -> bool {
+        self.imitation && error.is_not_implemented()
+    }
+}
+
 /// What is to be done, resource by resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -397,7 +404,7 @@ pub fn plan(stack: &Stack, inventory: &Inventory, kinds: &[Kind], options: Optio
         for (field, error) in &live.unreadable {
             // What is never compared need not be known, and what was not asked for is not missed.
             let needed = !node.kind.traits.write_only.contains(&field.as_str());
-            let missed = !(options.imitation && error.is_not_implemented());
+            let missed = !options.forgives(error);
             if !needed || !missed || error.is_not_asked() {
                 continue;
             }
@@ -550,7 +557,7 @@ pub fn destroy(name: &StackName, inventory: &Inventory, kinds: &[Kind], options:
     // again and again.
     for one in owned.iter().filter(|one| one.kind.traits.revivable) {
         if let Some(error) = one.live.unreadable.get("status")
-            && !(options.imitation && error.is_not_implemented())
+            && !options.forgives(error)
         {
             plan.problems.push(Problem::UnreadableField {
                 resource: label(one),

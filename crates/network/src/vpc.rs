@@ -38,11 +38,10 @@ impl Resource for Vpc {
         gone: Poll::MINUTES,
         not_yet: &[("InvalidVpcID.NotFound", ""), ("InvalidGroup.NotFound", "")],
         permissions: Permissions {
-            read: &[Allow::to(&[
-                "ec2:DescribeVpcs",
-                "ec2:DescribeVpcAttribute",
-                "ec2:DescribeSecurityGroups",
-            ])],
+            read: &[
+                Allow::to(&["ec2:DescribeVpcs", "ec2:DescribeSecurityGroups"]),
+                Allow::to(&["ec2:DescribeVpcAttribute"]).on(&["ec2:{here}:vpc/*"]).of_stack(),
+            ],
             make: &[
                 Allow::to(&["ec2:CreateVpc"]).on(&["ec2:{here}:vpc/*"]).for_stack(),
                 Allow::to(&["ec2:CreateTags"])

@@ -50,13 +50,18 @@ impl Resource for Alarm {
         immutable: &["name"],
         costly: true,
         permissions: Permissions {
-            read: &[Allow::to(&["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"])],
-            make: &[Allow::to(&[
-                "cloudwatch:PutMetricAlarm",
-                "cloudwatch:TagResource",
-                "cloudwatch:UntagResource",
-            ])
-            .on(&["cloudwatch:{here}:alarm:{name}"])],
+            read: &[
+                Allow::to(&["cloudwatch:DescribeAlarms"]),
+                Allow::to(&["cloudwatch:ListTagsForResource"])
+                    .on(&["cloudwatch:{here}:alarm:{perhaps}"]),
+            ],
+            make: &[
+                Allow::to(&["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"])
+                    .on(&["cloudwatch:{here}:alarm:{name}"]),
+                Allow::to(&["cloudwatch:UntagResource"])
+                    .on(&["cloudwatch:{here}:alarm:{name}"])
+                    .of_stack(),
+            ],
             remove: &[Allow::to(&["cloudwatch:DeleteAlarms"])
                 .on(&["cloudwatch:{here}:alarm:{name}"])
                 .of_stack()],

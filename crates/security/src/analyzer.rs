@@ -51,7 +51,11 @@ impl Resource for Analyzer {
         write_only: &["external_findings"],
         optional: true,
         permissions: Permissions {
-            read: &[Allow::to(&["access-analyzer:ListAnalyzers", "access-analyzer:ListFindings"])],
+            read: &[
+                Allow::to(&["access-analyzer:ListAnalyzers"]),
+                Allow::to(&["access-analyzer:ListFindings"])
+                    .on(&["access-analyzer:{here}:analyzer/{perhaps}"]),
+            ],
             make: &[
                 Allow::to(&[
                     "access-analyzer:CreateAnalyzer",

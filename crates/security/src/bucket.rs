@@ -240,19 +240,22 @@ impl Resource for Bucket {
         ],
         costly: true,
         permissions: Permissions {
-            read: &[Allow::to(&[
-                "s3:ListAllMyBuckets",
-                "s3:GetBucketTagging",
-                "s3:GetBucketObjectLockConfiguration",
-                "s3:GetBucketVersioning",
-                "s3:GetEncryptionConfiguration",
-                "s3:GetBucketPublicAccessBlock",
-                "s3:GetBucketPolicy",
-                "s3:GetLifecycleConfiguration",
-                "s3:GetBucketOwnershipControls",
-                "s3:GetBucketLogging",
-                "s3:GetBucketAcl",
-            ])],
+            read: &[
+                Allow::to(&["s3:ListAllMyBuckets"]),
+                Allow::to(&[
+                    "s3:GetBucketTagging",
+                    "s3:GetBucketObjectLockConfiguration",
+                    "s3:GetBucketVersioning",
+                    "s3:GetEncryptionConfiguration",
+                    "s3:GetBucketPublicAccessBlock",
+                    "s3:GetBucketPolicy",
+                    "s3:GetLifecycleConfiguration",
+                    "s3:GetBucketOwnershipControls",
+                    "s3:GetBucketLogging",
+                    "s3:GetBucketAcl",
+                ])
+                .on(&["s3:::{perhaps}"]),
+            ],
             make: &[
                 Allow::to(&[
                     "s3:CreateBucket",
@@ -484,7 +487,7 @@ async fn read(aws: &Aws, scope: &Scope, name: String) -> Result<Live<Bucket>> {
     }
     // AWS writes the tags of the create call with the bucket: there, one without tags is a stranger's.
     if live.tags.is_empty()
-        && !aws.is_real()
+        && aws.may_drop_tags()
         && let Scope::Stack(stack) = scope
         && let Some(thing) = thing_of(stack, &name, aws.account_id(), aws.region())
     {
@@ -615,7 +618,7 @@ async fn versioning(aws: &Aws, bucket: &str) -> Result<bool> {
         match call.await {
             // moto puts the answer into an element that S3 does not have, and the SDK takes it for an
             // error; the answer itself is right.
-            Err(error) if !aws.is_real() => match misnamed(error.raw_response()) {
+            Err(error) if aws.may_misname_answers() => match misnamed(error.raw_response()) {
                 Some(status) => Ok(GetBucketVersioningOutput::builder().status(status).build()),
                 None => Err(error),
             },

@@ -73,21 +73,31 @@ impl Resource for Secret {
         protected: true,
         costly: true,
         permissions: Permissions {
-            read: &[Allow::to(&["secretsmanager:ListSecrets", "secretsmanager:GetResourcePolicy"])],
+            read: &[
+                Allow::to(&["secretsmanager:ListSecrets"]),
+                Allow::to(&["secretsmanager:GetResourcePolicy"])
+                    .on(&["secretsmanager:{here}:secret:{perhaps}"]),
+            ],
             make: &[
+                Allow::to(&["secretsmanager:CreateSecret"])
+                    .on(&["secretsmanager:{here}:secret:{name}-??????"])
+                    .for_stack(),
                 Allow::to(&[
-                    "secretsmanager:CreateSecret",
-                    "secretsmanager:UpdateSecret",
                     "secretsmanager:PutSecretValue",
                     "secretsmanager:PutResourcePolicy",
-                    "secretsmanager:DeleteResourcePolicy",
                     "secretsmanager:RotateSecret",
-                    "secretsmanager:CancelRotateSecret",
-                    "secretsmanager:RestoreSecret",
                     "secretsmanager:TagResource",
-                    "secretsmanager:UntagResource",
                 ])
                 .on(&["secretsmanager:{here}:secret:{name}-??????"]),
+                Allow::to(&[
+                    "secretsmanager:UpdateSecret",
+                    "secretsmanager:DeleteResourcePolicy",
+                    "secretsmanager:CancelRotateSecret",
+                    "secretsmanager:RestoreSecret",
+                    "secretsmanager:UntagResource",
+                ])
+                .on(&["secretsmanager:{here}:secret:{name}-??????"])
+                .of_stack(),
                 // Secrets Manager encrypts what it is given in the name of who gives it:
                 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
                 Allow::to(&["kms:GenerateDataKey", "kms:Decrypt"])

@@ -62,21 +62,21 @@ impl Resource for Topic {
         late: &["subscriptions"],
         costly: true,
         permissions: Permissions {
-            read: &[Allow::to(&[
-                "sns:ListTopics",
-                "sns:GetTopicAttributes",
-                "sns:ListTagsForResource",
-                "sns:ListSubscriptionsByTopic",
-            ])],
-            make: &[
+            read: &[
+                Allow::to(&["sns:ListTopics"]),
                 Allow::to(&[
-                    "sns:CreateTopic",
-                    "sns:SetTopicAttributes",
-                    "sns:Subscribe",
-                    "sns:TagResource",
-                    "sns:UntagResource",
+                    "sns:GetTopicAttributes",
+                    "sns:ListTagsForResource",
+                    "sns:ListSubscriptionsByTopic",
                 ])
-                .on(&["sns:{here}:{name}"]),
+                .on(&["sns:{here}:{perhaps}"]),
+            ],
+            make: &[
+                Allow::to(&["sns:CreateTopic"]).on(&["sns:{here}:{name}"]).for_stack(),
+                Allow::to(&["sns:Subscribe", "sns:TagResource"]).on(&["sns:{here}:{name}"]),
+                Allow::to(&["sns:SetTopicAttributes", "sns:UntagResource"])
+                    .on(&["sns:{here}:{name}"])
+                    .of_stack(),
                 Allow::to(&["sns:Unsubscribe"]),
             ],
             remove: &[Allow::to(&["sns:DeleteTopic"]).on(&["sns:{here}:{name}"]).of_stack()],

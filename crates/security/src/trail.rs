@@ -94,23 +94,28 @@ impl Resource for Trail {
             ("InvalidCloudWatchLogsLogGroupArnException", ""),
         ],
         permissions: Permissions {
-            read: &[Allow::to(&[
-                "cloudtrail:DescribeTrails",
-                "cloudtrail:GetTrailStatus",
-                "cloudtrail:GetEventSelectors",
-                "cloudtrail:ListTags",
-            ])],
+            read: &[
+                Allow::to(&["cloudtrail:DescribeTrails", "cloudtrail:ListTags"]),
+                Allow::to(&["cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors"])
+                    .on(&["cloudtrail:{here}:trail/{perhaps}"]),
+            ],
             make: &[
+                Allow::to(&["cloudtrail:CreateTrail"])
+                    .on(&["cloudtrail:{here}:trail/{name}"])
+                    .for_stack(),
                 Allow::to(&[
-                    "cloudtrail:CreateTrail",
-                    "cloudtrail:UpdateTrail",
                     "cloudtrail:PutEventSelectors",
                     "cloudtrail:StartLogging",
-                    "cloudtrail:StopLogging",
                     "cloudtrail:AddTags",
-                    "cloudtrail:RemoveTags",
                 ])
                 .on(&["cloudtrail:{here}:trail/{name}"]),
+                Allow::to(&[
+                    "cloudtrail:UpdateTrail",
+                    "cloudtrail:StopLogging",
+                    "cloudtrail:RemoveTags",
+                ])
+                .on(&["cloudtrail:{here}:trail/{name}"])
+                .of_stack(),
                 Allow::to(&["iam:PassRole"])
                     .on(&["iam::{account}:role/{name}", "iam::{account}:role/{successor}"])
                     .under(&[When::equals("iam:PassedToService", &["cloudtrail.amazonaws.com"])]),

@@ -22,8 +22,7 @@ pub async fn run(common: &Common, args: &InventoryArgs) -> Result<ExitCode, Fail
     })?;
     let resources: usize = inventory.resources.values().map(Vec::len).sum();
     // What an imitation of AWS does not have at all is no news to whoever runs it.
-    let real = session.connection.aws.is_real();
-    let counts = |error: &&ApiError| real || !error.is_not_implemented();
+    let counts = |error: &&ApiError| !session.connection.aws.lacks(error);
     let mut errors: Vec<ApiError> =
         inventory.errors.values().flatten().filter(counts).cloned().collect();
     errors.extend(denied_fields(&inventory).into_iter().cloned());
