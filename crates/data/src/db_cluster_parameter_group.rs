@@ -163,7 +163,7 @@ impl DbClusterParameterGroup {
         let differs =
             |(name, value): &(&String, &String)| live.spec.parameters.get(*name) != Some(*value);
         let changed: Vec<_> = self.parameters.iter().filter(differs).collect();
-        let set = changed.iter().map(|(name, value)| {
+        let set = changed.iter().map(|&(name, value)| {
             Parameter::builder()
                 .parameter_name(name)
                 .parameter_value(value)

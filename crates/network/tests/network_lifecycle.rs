@@ -97,7 +97,7 @@ async fn assert_settled(aws: &Aws, stack: &Stack) {
 }
 
 fn id(deployed: &Deployed, resource: &str) -> String {
-    deployed.live[&engine::LogicalId::new(resource)].id.clone()
+    deployed.live[&LogicalId::new(resource)].id.clone()
 }
 
 /// An endpoint that moto does not keep as AWS does; named where it matters.
