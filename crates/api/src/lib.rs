@@ -78,7 +78,7 @@
 //! let balancer =
 //!     LoadBalancer::internal("registrar", &network.private_subnets, network.load_balancer);
 //! let balancer = stack.add("registrar/balancer", balancer);
-//! let log = LogGroupSpec::new("/api/registrar", keys.logs).kept_for(2557);
+//! let log = LogGroupSpec::new("/api/registrar-access-dev", keys.logs).kept_for(2557);
 //! let log = declare_log_group(&mut stack, "registrar/access-log", &log);
 //!
 //! let spec = ApiSpec {

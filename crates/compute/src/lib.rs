@@ -45,7 +45,7 @@
 //! let mut stack = Stack::new(StackName::new("registrar", "dev"), Tags::new());
 //! let keys = declare_keys(&mut stack, &KeysSpec::new(place.clone()));
 //!
-//! let log = LogGroupSpec::new("/ecs/registrar", keys.logs).kept_for(731);
+//! let log = LogGroupSpec::new("/ecs/registrar-api-dev", keys.logs).kept_for(731);
 //! let log = declare_log_group(&mut stack, "registrar/log", &log);
 //! let secrets = vec![inputs.database_secret.clone()];
 //! let role = ExecutionRole { secrets, secrets_key: keys.secrets }.declare(&mut stack, &place);

@@ -437,7 +437,8 @@ async fn subscription_filters(
 /// A log group as a layer asks for it.
 #[derive(Debug, Clone)]
 pub struct LogGroupSpec {
-    /// Its name.
+    /// Its name. A name that [`StackName::of`](engine::StackName::of) builds has to be in it: of others the tags are
+    /// not read, so that the stack would not know the group as its own.
     pub name: String,
     /// The key that encrypts it.
     pub kms_key: Ref<KeyArn<ForLogs>>,

@@ -278,7 +278,7 @@ async fn sabotage_function(aws: &Aws, function: &str) {
 async fn a_log_group_stays_until_the_operator_agrees_to_lose_it() {
     let aws = aws().await;
     let mut stack = Stack::new(StackName::new("student", "log-stays"), BTreeMap::new());
-    let spec = LogGroupSpec::new("/student/log-stays", key(&aws).await.into());
+    let spec = LogGroupSpec::new("/ecs/student-app-log-stays", key(&aws).await.into());
     declare_log_group(&mut stack, "compute/app-log", &spec);
     deploy::up(&aws, &stack, KINDS, Options::default()).await.unwrap();
     let plan = deploy::down(&aws, stack.name(), KINDS, Options::default()).await.unwrap();
