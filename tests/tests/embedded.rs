@@ -114,6 +114,11 @@ fn environments_do_not_see_each_other() {
     let two = desk.xtask(&["outputs", "--json", "--env", "two"]).exits(0).json();
     assert_ne!(one["vpc_id"], two["vpc_id"]);
     desk.xtask(&["destroy", "--env", "one", "--allow-data-loss"]).exits(0);
+    // The account has one role for API Gateway's logs. It was the first environment's, and went with it.
+    let left = desk.xtask(&["plan", "--detailed-exitcode", "--env", "two"]).exits(2);
+    assert!(left.stdout.contains("api/account"), "{}", left.stdout);
+    assert!(left.stdout.contains("Plan: 1 to update, 96 unchanged."), "{}", left.stdout);
+    desk.xtask(&["deploy", "--env", "two"]).exits(0);
     desk.xtask(&["plan", "--detailed-exitcode", "--env", "two"]).exits(0);
     desk.xtask(&["plan", "--detailed-exitcode", "--env", "one"]).exits(2);
 }

@@ -369,8 +369,8 @@ struct Failure {
     /// What stands before the word in their answers.
     after: &'static str,
     word: &'static str,
-    /// The call that removes one: how it begins.
-    delete: &'static str,
+    /// The call of a deploy that replaces one after which its successor is read: how it begins.
+    replacing: &'static str,
 }
 
 /// Every kind of the stack that takes its time to be made and can fail to.
@@ -380,82 +380,89 @@ const FAILURES: &[Failure] = &[
         read: "DescribeNatGateways",
         after: "<state>",
         word: "failed",
-        delete: "DeleteNatGateway",
+        replacing: "DeleteNatGateway",
     },
     Failure {
         kind: "ec2.vpc_endpoint",
         read: "DescribeVpcEndpoints",
         after: "<state>",
         word: "failed",
-        delete: "DeleteVpcEndpoints",
+        replacing: "DeleteVpcEndpoints",
     },
     Failure {
         kind: "rds.cluster",
         read: "DescribeDBClusters",
         after: "<Status>",
         word: "failed",
-        delete: "DeleteDBCluster",
+        replacing: "DeleteDBCluster",
     },
     Failure {
         kind: "rds.instance",
         read: "DescribeDBInstances",
         after: "<DBInstanceStatus>",
-        word: "incompatible-network",
-        delete: "DeleteDBInstance",
+        word: "insufficient-capacity",
+        replacing: "DeleteDBInstance",
     },
     Failure {
         kind: "elasticache.replication_group",
         read: "DescribeReplicationGroups",
         after: "<Status>",
         word: "create-failed",
-        delete: "DeleteReplicationGroup",
+        replacing: "DeleteReplicationGroup",
     },
     Failure {
         kind: "elbv2.load_balancer",
         read: "DescribeLoadBalancers",
         after: "<Code>",
         word: "failed",
-        delete: "DeleteLoadBalancer",
+        replacing: "DeleteLoadBalancer",
     },
     Failure {
         kind: "efs.file_system",
         read: "GET /2015-02-01/file-systems",
         after: "\"LifeCycleState\":\"",
         word: "error",
-        delete: "DELETE /2015-02-01/file-systems",
+        replacing: "DELETE /2015-02-01/file-systems",
     },
     Failure {
         kind: "apigatewayv2.vpc_link",
         read: "GET /v2/vpclinks",
         after: "\"vpcLinkStatus\":\"",
         word: "FAILED",
-        delete: "DELETE /v2/vpclinks",
+        replacing: "POST /v2/vpclinks",
     },
     Failure {
         kind: "firehose.delivery_stream",
         read: "DescribeDeliveryStream",
         after: "\"DeliveryStreamStatus\":\"",
         word: "CREATING_FAILED",
-        delete: "DeleteDeliveryStream",
+        replacing: "DeleteDeliveryStream",
     },
 ];
 
-/// AWS says of all resources of a kind that they have failed, until the first of them is removed: its successor works.
+/// AWS says of all resources of a kind that they have failed.
 struct Failing {
     failure: Failure,
+    /// The call after which it no longer says so.
+    until: Option<&'static str>,
     is_over: bool,
 }
 
 impl Failing {
-    fn new(failure: Failure) -> Self {
-        Self { failure, is_over: false }
+    fn for_ever(failure: Failure) -> Self {
+        Self { failure, until: None, is_over: false }
+    }
+
+    /// Until one is replaced: the successor works.
+    fn until_replaced(failure: Failure) -> Self {
+        Self { until: Some(failure.replacing), ..Self::for_ever(failure) }
     }
 }
 
 impl Forecast for Failing {
     fn fate(&mut self, call: &Seen) -> Fate {
-        let Failure { read, after, word, delete, .. } = self.failure;
-        self.is_over |= call.operation.starts_with(delete);
+        let Failure { read, after, word, .. } = self.failure;
+        self.is_over |= self.until.is_some_and(|until| call.operation.starts_with(until));
         match !self.is_over && call.operation.starts_with(read) {
             true => Fate::Says { after, word },
             false => Fate::Fair,
@@ -473,13 +480,17 @@ fn resources_of_every_kind_that_can_fail_do() {
     all(xtask::stack::kinds, delays, FAILURES, async |world, failure| {
         let fail = |why: String| Err(format!("{}: {why}", failure.kind));
         world.resume(&world.beginning());
-        let first = world.run(&goal, world.journal(&[]), Failing::new(*failure), Pace::None).await;
+        let first =
+            world.run(&goal, world.journal(&[]), Failing::for_ever(*failure), Pace::None).await;
         let End::Stopped(why) = first else { return fail(format!("{first:?}")) };
         if !why.iter().any(|line| line.contains(failure.word)) {
             return fail(format!("{why:?}"));
         }
         world.resume_later(&world.remains(&world.journal(&[]), ""));
-        match world.run(&goal, world.journal(&[]), Failing::new(*failure), Pace::None).await {
+        match world
+            .run(&goal, world.journal(&[]), Failing::until_replaced(*failure), Pace::None)
+            .await
+        {
             End::Done => {
                 replaced.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             }
