@@ -353,7 +353,7 @@ const DEPLOYS_WITHOUT: Reasons = &[
         lambda:DeleteFunctionConcurrency lambda:PutFunctionConcurrency lambda:RemovePermission
         lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration
         logs:AssociateKmsKey logs:DeleteMetricFilter logs:DeleteRetentionPolicy logs:DisassociateKmsKey
-         rds:ModifyDBSubnetGroup rds:RebootDBInstance rds:ResetDBClusterParameterGroup rds:StartDBCluster
+         rds:ModifyDBSubnetGroup rds:ResetDBClusterParameterGroup rds:StartDBCluster
         s3:PutBucketOwnershipControls
         secretsmanager:CancelRotateSecret secretsmanager:DeleteResourcePolicy secretsmanager:RestoreSecret
         secretsmanager:UpdateSecret

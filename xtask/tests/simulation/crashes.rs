@@ -232,7 +232,7 @@ fn crash_twice(kinds: fn() -> Vec<Kind>, goals: &[Goal], every: [u64; 2]) {
 
 /// Of how many moments of the full stack one is tried: `FERPA_EVERY=1` tries all.
 fn every() -> u64 {
-    std::env::var("FERPA_EVERY").map_or(4, |every| every.parse().expect("a number"))
+    std::env::var("FERPA_EVERY").map_or(8, |every| every.parse().expect("a number"))
 }
 
 fn small_up(choice: &Choice) -> Goal {

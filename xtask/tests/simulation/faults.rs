@@ -401,7 +401,7 @@ const FAILURES: &[Failure] = &[
         read: "DescribeDBInstances",
         after: "<DBInstanceStatus>",
         word: "insufficient-capacity",
-        replacing: "DeleteDBInstance",
+        replacing: "CreateDBInstance",
     },
     Failure {
         kind: "elasticache.replication_group",
