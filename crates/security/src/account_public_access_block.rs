@@ -2,6 +2,7 @@
 
 use aws_sdk_s3control::Client;
 use aws_sdk_s3control::config::Builder;
+use aws_sdk_s3control::config::retry::RetryPartition;
 use aws_sdk_s3control::types::PublicAccessBlockConfiguration;
 use engine::vocabulary::{Arn, Id};
 use engine::{
@@ -94,7 +95,8 @@ fn s3control(aws: &Aws) -> Client {
         Target::Embedded(_) | Target::Simulated(_) | Target::Aws => None,
     };
     aws.client_of(|config, interceptors| {
-        let config = Builder::from(config);
+        let partition = RetryPartition::new(aws.retry_partition("aws_sdk_s3control"));
+        let config = Builder::from(config).retry_partition(partition);
         let mut config = interceptors.iter().cloned().fold(config, Builder::interceptor);
         if let Some(url) = single {
             config = config.endpoint_resolver(OneServer(url));

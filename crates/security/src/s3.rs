@@ -2,6 +2,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::config::retry::RetryPartition;
 use engine::Aws;
 use engine::aws::AskBeforeCreatingAgain;
 
@@ -10,7 +11,8 @@ use engine::aws::AskBeforeCreatingAgain;
 pub(crate) fn s3(aws: &Aws) -> Client {
     let path_style = !aws.is_real();
     aws.client_of(|config, interceptors| {
-        let config = Builder::from(config).force_path_style(path_style);
+        let partition = RetryPartition::new(aws.retry_partition("aws_sdk_s3"));
+        let config = Builder::from(config).force_path_style(path_style).retry_partition(partition);
         let config = interceptors.iter().cloned().fold(config, Builder::interceptor);
         Client::from_conf(config.retry_classifier(AskBeforeCreatingAgain).build())
     })
