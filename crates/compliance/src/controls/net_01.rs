@@ -4,15 +4,11 @@ use std::collections::BTreeSet;
 
 use account::{NetworkInterface, UsedBy};
 use compute::Service;
-use data::{DbCluster, DbInstance, MountTarget, ReplicationGroup};
 
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::{Facts, Verdict};
 use crate::finding::{Judgement, Unread};
-use crate::net::{
-    RecordPlaces, Routes, subnet_of_mount_target, subnets_of_cache, subnets_of_cluster,
-    subnets_of_instance, subnets_of_service,
-};
+use crate::net::{RecordPlaces, Routes, judge_stores, subnets_of_service};
 
 /// The control.
 pub const CONTROL: Control = Control {
@@ -44,22 +40,15 @@ pub const CONTROL: Control = Control {
 
 fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
     let places = RecordPlaces::of(facts);
-    let mut judgements =
-        facts.each::<DbCluster>(|one| verdict(facts, &subnets_of_cluster(facts, one)?));
-    judgements.extend(facts.each_where::<DbInstance>(
-        |one| one.spec.cluster.is_none(),
-        |one| verdict(facts, &subnets_of_instance(one)?),
-    ));
-    judgements.extend(
-        facts.each::<ReplicationGroup>(|one| verdict(facts, &subnets_of_cache(facts, one)?)),
-    );
-    judgements
-        .extend(facts.each::<MountTarget>(|one| verdict(facts, &subnet_of_mount_target(one)?)));
+    let mut judgements = judge_stores(facts, |subnets| verdict(facts, subnets));
     judgements.extend(facts.each::<Service>(|one| {
         let subnets = subnets_of_service(one)?;
         if subnets.is_empty() {
             // They use the network of machines that are not told from others.
-            return Err(Unread { what: format!("the subnets of tasks of {}", one.live().id), error: None });
+            return Err(Unread {
+                what: format!("the subnets of tasks of {}", one.live().id),
+                error: None,
+            });
         }
         verdict(facts, &subnets)
     }));
@@ -67,7 +56,8 @@ fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
     judgements.extend(facts.each_where::<NetworkInterface>(
         |one| {
             let used_by = one.spec.used_by;
-            (used_by.is_store() || used_by == UsedBy::Ecs) && !places.has_subnet(&one.spec.subnet_id)
+            (used_by.is_store() || used_by == UsedBy::Ecs)
+                && !places.has_subnet(&one.spec.subnet_id)
         },
         |one| verdict(facts, &[one.read(&["subnet_id"])?.subnet_id.clone()].into()),
     ));

@@ -3,16 +3,12 @@
 use std::collections::BTreeSet;
 
 use account::NetworkInterface;
-use data::{DbCluster, DbInstance, MountTarget, ReplicationGroup};
 use network::Subnet;
 
 use crate::control::{Control, Reach, Remedy, Severity};
 use crate::facts::{Facts, Verdict};
 use crate::finding::{Judgement, Unread};
-use crate::net::{
-    RecordPlaces, Routes, subnet_of_mount_target, subnets_of_cache, subnets_of_cluster,
-    subnets_of_instance,
-};
+use crate::net::{RecordPlaces, Routes, judge_stores};
 
 /// The control.
 pub const CONTROL: Control = Control {
@@ -44,17 +40,7 @@ pub const CONTROL: Control = Control {
 
 fn judge(facts: &Facts<'_>) -> Vec<Judgement> {
     let places = RecordPlaces::of(facts);
-    let mut judgements =
-        facts.each::<DbCluster>(|one| verdict(facts, &subnets_of_cluster(facts, one)?));
-    judgements.extend(facts.each_where::<DbInstance>(
-        |one| one.spec.cluster.is_none(),
-        |one| verdict(facts, &subnets_of_instance(one)?),
-    ));
-    judgements.extend(
-        facts.each::<ReplicationGroup>(|one| verdict(facts, &subnets_of_cache(facts, one)?)),
-    );
-    judgements
-        .extend(facts.each::<MountTarget>(|one| verdict(facts, &subnet_of_mount_target(one)?)));
+    let mut judgements = judge_stores(facts, |subnets| verdict(facts, subnets));
     // Whatever else holds records shows only by its interfaces.
     judgements.extend(facts.each_where::<NetworkInterface>(
         |one| one.spec.used_by.is_store() && !places.has_subnet(&one.spec.subnet_id),

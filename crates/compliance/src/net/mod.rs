@@ -10,9 +10,6 @@ mod stores;
 
 pub use internet::Addresses;
 pub use opening::{Openings, is_port, port_range, rule_text};
-pub use places::{
-    RecordPlaces, subnet_of_mount_target, subnets_of_cache, subnets_of_cluster,
-    subnets_of_instance, subnets_of_service,
-};
+pub use places::{RecordPlaces, judge_stores, subnets_of_service};
 pub use routes::{Routes, Tier};
 pub use stores::{Store, Stores};

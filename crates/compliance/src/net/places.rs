@@ -9,7 +9,7 @@ use engine::Inspected;
 use network::Subnet;
 
 use super::stores::strings;
-use crate::facts::{Facts, Seen};
+use crate::facts::{Facts, Seen, Verdict};
 use crate::finding::{Judgement, Unread};
 
 /// The subnets in which stores lie and services run tasks.
@@ -104,11 +104,27 @@ impl RecordPlaces {
     }
 }
 
+/// Judges every store that says in which subnets it lies. Instances of a cluster lie where the cluster does.
+pub fn judge_stores(
+    facts: &Facts<'_>,
+    verdict: impl Fn(&BTreeSet<String>) -> Result<Verdict, Unread>,
+) -> Vec<Judgement> {
+    let mut judgements = facts.each::<DbCluster>(|one| verdict(&subnets_of_cluster(facts, one)?));
+    judgements.extend(facts.each_where::<DbInstance>(
+        |one| one.spec.cluster.is_none(),
+        |one| verdict(&subnets_of_instance(one)?),
+    ));
+    let caches = facts.each::<ReplicationGroup>(|one| verdict(&subnets_of_cache(facts, one)?));
+    judgements.extend(caches);
+    judgements.extend(facts.each::<MountTarget>(|one| verdict(&subnet_of_mount_target(one)?)));
+    judgements
+}
+
 /// The subnets that a database cluster may lie in.
 ///
 /// # Errors
 /// When its subnet group is not known.
-pub fn subnets_of_cluster(
+fn subnets_of_cluster(
     facts: &Facts<'_>,
     cluster: &Seen<'_, DbCluster>,
 ) -> Result<BTreeSet<String>, Unread> {
@@ -122,7 +138,7 @@ pub fn subnets_of_cluster(
 ///
 /// # Errors
 /// When they could not be read.
-pub fn subnets_of_instance(instance: &Seen<'_, DbInstance>) -> Result<BTreeSet<String>, Unread> {
+fn subnets_of_instance(instance: &Seen<'_, DbInstance>) -> Result<BTreeSet<String>, Unread> {
     Ok(instance.read(&["subnets"])?.subnets.clone())
 }
 
@@ -130,7 +146,7 @@ pub fn subnets_of_instance(instance: &Seen<'_, DbInstance>) -> Result<BTreeSet<S
 ///
 /// # Errors
 /// When its subnet group is not known.
-pub fn subnets_of_cache(
+fn subnets_of_cache(
     facts: &Facts<'_>,
     cache: &Seen<'_, ReplicationGroup>,
 ) -> Result<BTreeSet<String>, Unread> {
@@ -147,7 +163,7 @@ pub fn subnets_of_cache(
 ///
 /// # Errors
 /// When it could not be read.
-pub fn subnet_of_mount_target(target: &Seen<'_, MountTarget>) -> Result<BTreeSet<String>, Unread> {
+fn subnet_of_mount_target(target: &Seen<'_, MountTarget>) -> Result<BTreeSet<String>, Unread> {
     Ok([target.read(&["subnet_id"])?.subnet_id.to_string()].into())
 }
 
